@@ -1,7 +1,8 @@
-import { type App, Duration, SecretValue, Validations } from 'aws-cdk-lib'
+import { type App, Duration, SecretValue, Size, Validations } from 'aws-cdk-lib'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
-import type { BundlingOptions } from 'cargo-lambda-cdk'
 import { AwsSolutionsChecks } from 'cdk-nag'
+import type { AliasedFunctionOptions, Network } from './aliased-function.ts'
+import { builtCode, type CodeOf, type FunctionName } from './app/code.ts'
 import { ClickStreamStack } from './click-stream-stack.ts'
 import {
   type Configuration,
@@ -14,13 +15,12 @@ import { hasIngest } from './configuration/ingest.ts'
 import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
 import { ProcessorStack } from './processor-stack.ts'
-import type { Network } from './rust-function.ts'
 
 /** What every stack has in common. */
 interface Common {
   readonly stackName: string
-  readonly architecture?: lambda.Architecture
-  readonly bundling?: BundlingOptions
+  /** A function's code, and the architecture that it is for. */
+  readonly machine: (name: FunctionName) => Pick<AliasedFunctionOptions, 'code' | 'architecture'>
 }
 
 /**
@@ -28,19 +28,19 @@ interface Common {
  * ingestion paths if there are any. Synthesis checks them against cdk-nag's AwsSolutions rules.
  *
  * @param environment the environment variables, a second source of options
- * @param bundling overrides how the executables are built
+ * @param codeOf where the functions' code is from
  * @throws {ConfigurationError} for invalid options
  */
 export function clickStream(
   app: App,
   environment: Readonly<Record<string, string | undefined>>,
-  bundling?: BundlingOptions,
+  codeOf: CodeOf = builtCode,
 ): void {
   const configuration = readConfiguration(app.node.getAllContext(), environment)
+  const architecture = configuration.architecture === 'x86_64' ? lambda.Architecture.X86_64 : lambda.Architecture.ARM_64
   const common: Common = {
     stackName: configuration.stackName ?? 'ClickStream',
-    architecture: configuration.architecture === 'x86_64' ? lambda.Architecture.X86_64 : undefined,
-    bundling,
+    machine: (name) => ({ code: codeOf(name, architecture), architecture }),
   }
   const click = hasClickStream(configuration) ? clicks(app, configuration, common) : undefined
   if (hasIngest(configuration)) ingest(app, configuration, common, click)
@@ -48,31 +48,33 @@ export function clickStream(
 }
 
 /** Adds the click stream, with the service if it is deployed, and the processor alone if a stream that exists has it. */
-function clicks(app: App, configuration: Configuration, { stackName, ...machine }: Common): ClickStreamStack {
+function clicks(app: App, configuration: Configuration, { stackName, machine }: Common): ClickStreamStack {
   const service = configuration.mysfitsService
     ? new MysfitsServiceStack(app, 'MysfitsService', {
-        ...machine,
+        ...machine('mysfits-service'),
         stackName: `${stackName}-MysfitsService`,
         description: 'The mysfits service of the click stream: GET /mysfits over DynamoDB.',
         logRetention: configuration.logDays,
         tracing: configuration.tracing,
       })
     : undefined
-  const processor = {
+  const settings = processorSettings(configuration)
+  const processor = () => ({
+    ...machine('click-processor'),
     lookupApiUrl: service?.url ?? serviceUrl(configuration) ?? '',
-    settings: processorSettings(configuration),
-    processor: {
-      ...machine,
-      lookupApiArn: configuration.lookupApiArn,
-      network: network(configuration),
-      memoryMb: configuration.memoryMb,
-      timeout: seconds(configuration.timeoutSeconds),
-      reservedConcurrentExecutions: configuration.reservedConcurrency,
-      tracing: configuration.tracing,
-      logLevel: configuration.logLevel && lambda.ApplicationLogLevel[configuration.logLevel],
-      logRetention: configuration.logDays,
-    },
-  }
+    lookupApiArn: configuration.lookupApiArn,
+    settings,
+    network: network(configuration),
+    memorySize: configuration.memoryMb,
+    timeout: seconds(configuration.timeoutSeconds),
+    reservedConcurrentExecutions: configuration.reservedConcurrency,
+    tracing: configuration.tracing,
+    logLevel: configuration.logLevel && lambda.ApplicationLogLevel[configuration.logLevel],
+    logRetention: configuration.logDays,
+    bufferSize: mebibytes(configuration.bufferMb),
+    bufferInterval: seconds(configuration.bufferSeconds),
+    retries: configuration.retries,
+  })
   const alarms = {
     alarmTopicArn: configuration.alarmTopicArn,
     alarmEmail: configuration.alarmEmail,
@@ -81,7 +83,7 @@ function clicks(app: App, configuration: Configuration, { stackName, ...machine 
   const stack = new ClickStreamStack(app, 'ClickStream', {
     stackName,
     description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
-    ...processor,
+    processor: processor(),
     ...alarms,
     stream: {
       ...delivery(configuration),
@@ -106,12 +108,9 @@ function clicks(app: App, configuration: Configuration, { stackName, ...machine 
       stackName: `${stackName}-Processor`,
       description:
         'The click processor alone, for an Amazon Data Firehose stream that exists: infra/attach.sh attaches it.',
-      ...processor,
+      processor: processor(),
       ...alarms,
       streamRoleName: configuration.streamRoleName,
-      bufferMib: configuration.bufferMb,
-      bufferInterval: seconds(configuration.bufferSeconds),
-      retries: configuration.retries,
     })
   }
   return stack
@@ -121,7 +120,7 @@ function clicks(app: App, configuration: Configuration, { stackName, ...machine 
 function ingest(
   app: App,
   configuration: Configuration,
-  { stackName, ...machine }: Common,
+  { stackName, machine }: Common,
   click?: ClickStreamStack,
 ): void {
   const { collectorHashKeySecret, collectorHashKeySecretVersion } = configuration
@@ -133,7 +132,7 @@ function ingest(
     processor: click?.processor,
     collector: configuration.collector
       ? {
-          ...machine,
+          ...machine('click-collector'),
           settings: {
             fields: configuration.collectorFields,
             partitionKeyField: configuration.collectorPartitionKeyField,
@@ -151,7 +150,7 @@ function ingest(
         }
       : undefined,
     firewallRequests: configuration.firewallRequests,
-    delivery: { ...delivery(configuration), settings: processorSettings(configuration) },
+    delivery: delivery(configuration),
     storage: { deliveredDays: configuration.deliveredDays, errorDays: configuration.errorDays },
     logRetention: configuration.logDays,
     ...(click
@@ -166,7 +165,7 @@ function ingest(
   if (!click) return
   // Always exported, so that streams can attach or detach the processor and alarms can change their topic: CloudFormation updates
   // the click stream first, and can't delete an export that the other stack still imports.
-  click.exportValue(click.processor.functionArn)
+  click.exportValue(click.processor.alias.functionArn)
   click.exportValue(click.ownAlarmTopic!.topicArn)
   // Its APIs write logs with the account's role, which the click stream may create.
   stack.addStackDependency(click)
@@ -175,11 +174,8 @@ function ingest(
 /** The delivery settings of every Firehose stream. */
 function delivery(configuration: Configuration) {
   return {
-    processorBufferMib: configuration.bufferMb,
-    processorInterval: seconds(configuration.bufferSeconds),
-    processorRetries: configuration.retries,
-    destinationSizeMib: configuration.destinationMb,
-    destinationInterval: seconds(configuration.destinationSeconds),
+    bufferingSize: mebibytes(configuration.destinationMb),
+    bufferingInterval: seconds(configuration.destinationSeconds),
     compressed: configuration.compression !== 'none',
   }
 }
@@ -188,8 +184,17 @@ function seconds(number: number | undefined): Duration | undefined {
   return number === undefined ? undefined : Duration.seconds(number)
 }
 
+function mebibytes(number: number | undefined): Size | undefined {
+  return number === undefined ? undefined : Size.mebibytes(number)
+}
+
 function network({ lookupSubnets, lookupSecurityGroups }: Configuration): Network | undefined {
-  return lookupSubnets && { subnetIds: lookupSubnets, securityGroupIds: lookupSecurityGroups ?? [] }
+  return (
+    lookupSubnets && {
+      subnets: lookupSubnets.map((subnetId) => ({ subnetId })),
+      securityGroups: (lookupSecurityGroups ?? []).map((securityGroupId) => ({ securityGroupId })),
+    }
+  )
 }
 
 function secret(name: string | undefined, versionId: string | undefined): SecretValue | undefined {

@@ -1,33 +1,25 @@
-import { CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib'
-import type * as lambda from 'aws-cdk-lib/aws-lambda'
+import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 import { Analysis } from './analysis.ts'
+import { ApiFirewall } from './api-firewall.ts'
+import { ClickProcessor, type ClickProcessorProps } from './click-processor.ts'
 import { Edge, type EdgeProps } from './edge.ts'
 import { addFanOut } from './fan-out.ts'
-import { Firewall } from './firewall.ts'
 import { layout } from './layout.ts'
 import { Operations } from './operations.ts'
 import type { Thresholds } from './operations/alarms.ts'
-import type { ProcessorSettings } from './processor-settings.ts'
-import { warnOfBuffer, warnOfHttp } from './processor-warnings.ts'
-import { Processor, type ProcessorProps } from './processor.ts'
+import { S3DeliveryStream, type S3DeliveryStreamProps } from './s3-delivery-stream.ts'
 import { Storage, type StorageProps } from './storage.ts'
-import { Stream, type StreamProps } from './stream.ts'
 
 /** The firewall's limit of a body: the longest click has 1.6 KiB. */
 const MAX_CLICK_BYTES = 8192
 
 /** The settings of each part; defaults are the parts' own. */
 export interface ClickStreamStackProps extends StackProps {
-  /** The base URL of the service. */
-  readonly lookupApiUrl: string
-  /** @default the processor's own defaults */
-  readonly settings?: ProcessorSettings
-  /** @default see {@link ProcessorProps} */
-  readonly processor?: Omit<ProcessorProps, 'lookupApiUrl' | 'settings'>
-  /** @default see {@link StreamProps} */
-  readonly stream?: Omit<StreamProps, 'bucket' | 'processor' | 'settings' | 'parquetTable'>
+  readonly processor: ClickProcessorProps
+  /** @default see {@link S3DeliveryStreamProps} */
+  readonly stream?: Omit<S3DeliveryStreamProps, 'bucket' | 'processor' | 'partitionKeys' | 'parquetTable'>
   /** Parquet instead of lines of JSON. @default false */
   readonly parquet?: boolean
   /** @default see {@link EdgeProps} */
@@ -50,8 +42,8 @@ export interface ClickStreamStackProps extends StackProps {
 
 /** Module 5 for production: edge, Firehose, processor, storage, and tables for analysts. */
 export class ClickStreamStack extends Stack {
-  /** The processor's alias, which other streams may invoke. */
-  readonly processor: lambda.IFunction
+  /** Other streams may use it, too. */
+  readonly processor: ClickProcessor
   /** The topic of the alarms. */
   readonly alarmTopic: sns.ITopic
   /** The stack's own topic, if it has one. */
@@ -59,7 +51,7 @@ export class ClickStreamStack extends Stack {
 
   constructor(scope: Construct, id: string, props: ClickStreamStackProps) {
     super(scope, id, props)
-    const { settings = {} } = props
+    const { settings } = props.processor
 
     const storage = new Storage(this, 'Storage', props.storage)
     const analysis = new Analysis(this, 'Analysis', {
@@ -70,21 +62,17 @@ export class ClickStreamStack extends Stack {
       deliveredDays: storage.deliveredDays,
       errorDays: storage.errorDays,
     })
-    const processor = new Processor(this, 'Processor', {
-      ...props.processor,
-      lookupApiUrl: props.lookupApiUrl,
-      settings,
-    })
-    const stream = new Stream(this, 'Stream', {
+    const processor = new ClickProcessor(this, 'Processor', props.processor)
+    const stream = new S3DeliveryStream(this, 'Stream', {
       ...props.stream,
       bucket: storage.bucket,
-      processor: processor.alias,
-      settings,
+      processor,
+      partitionKeys: settings?.partitionKeys,
       parquetTable: props.parquet ? analysis.clicksTable : undefined,
     })
     const edge = new Edge(this, 'Edge', { ...props.edge, deliveryStream: stream.deliveryStream })
     if (props.firewallRequests) {
-      new Firewall(this, 'Firewall', {
+      new ApiFirewall(this, 'Firewall', {
         api: edge.api,
         headers: edge.fixedHeaders,
         requestsPerFiveMinutes: props.firewallRequests,
@@ -96,8 +84,8 @@ export class ClickStreamStack extends Stack {
       deliveryStream: stream.deliveryStream,
       function: processor.function,
       bucket: storage.bucket,
-      functionTimeout: props.processor?.timeout ?? Duration.seconds(30),
-      destinationInterval: stream.destinationInterval,
+      functionTimeout: processor.timeout,
+      destinationInterval: stream.bufferingInterval,
       topic: props.alarmTopicArn ? sns.Topic.fromTopicArn(this, 'AlarmTopic', props.alarmTopicArn) : undefined,
       keepOwnTopic: props.keepOwnAlarmTopic,
       alarmEmail: props.alarmEmail,
@@ -111,12 +99,10 @@ export class ClickStreamStack extends Stack {
         queues: props.fanOut,
       })
     }
-    this.processor = processor.alias
+    this.processor = processor
     this.alarmTopic = operations.topic
     this.ownAlarmTopic = operations.ownTopic
 
-    warnOfBuffer(stream, stream.processorBufferMib, settings)
-    warnOfHttp(this, props.lookupApiUrl)
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W7001',
       reason: "The L2 DeliveryStream adds a mapping of Firehose's addresses, which only destinations in a VPC use.",

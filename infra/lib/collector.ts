@@ -3,6 +3,7 @@ import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
+import { AliasedFunction, type AliasedFunctionOptions } from './aliased-function.ts'
 import { type CollectorSettings, environment } from './collector/settings.ts'
 import { type Cors, cors } from './edge/cors.ts'
 import { addGatewayResponses, addUnavailable } from './edge/gateway-responses.ts'
@@ -10,10 +11,9 @@ import { addPreflight } from './edge/preflight.ts'
 import { regionalApi, type RestApiProps, type Throttle } from './edge/rest-api.ts'
 import { layout } from './layout.ts'
 import { QueueWithDeadLetters } from './queue.ts'
-import { type MachineProps, rustFunction } from './rust-function.ts'
 import { type Capacity, ServiceStream, type ServiceStreamProps } from './service-stream.ts'
 
-export interface CollectorProps extends MachineProps, Capacity, Partial<Throttle> {
+export interface CollectorProps extends AliasedFunctionOptions, Capacity, Partial<Throttle> {
   /** @default the collector's own defaults */
   readonly settings?: CollectorSettings
   /** `COLLECTOR_HASH_KEY`: the HMAC key, at least 32 bytes. @default none */
@@ -27,7 +27,7 @@ export interface CollectorProps extends MachineProps, Capacity, Partial<Throttle
    *
    * @default 256, a seventh of a core: a cold start and a TLS handshake need CPU, and a client waits for them
    */
-  readonly memoryMb?: number
+  readonly memorySize?: number
   /** @default 30 seconds: the function itself times out after 25 (its `main.rs`), API Gateway after 29 */
   readonly timeout?: Duration
   /** Whether to create the role with which API Gateway writes logs: see `EdgeProps`. @default false */
@@ -61,8 +61,8 @@ export class Collector extends Construct {
 
   constructor(scope: Construct, id: string, props: CollectorProps) {
     super(scope, id)
-    const { settings, hashKey, queue, shards, delivery, rate, burst, createLogsRole, ...machine } = props
-    const timeout = machine.timeout ?? Duration.seconds(30)
+    const { settings, hashKey, queue, shards, delivery, rate, burst, createLogsRole, ...options } = props
+    const timeout = options.timeout ?? Duration.seconds(30)
     this.stream = new ServiceStream(this, 'Stream', { ...delivery, shards, prefix: layout.collected })
     if (queue) {
       this.queue = new QueueWithDeadLetters(this, 'Queue', {
@@ -71,14 +71,12 @@ export class Collector extends Construct {
         visibilityTimeout: Duration.seconds(6 * timeout.toSeconds()),
       })
     }
-    const deployed = rustFunction(this, {
-      ...machine,
-      memoryMb: machine.memoryMb ?? 256,
+    const deployed = new AliasedFunction(this, 'Function', {
+      ...options,
+      memorySize: options.memorySize ?? 256,
       timeout,
       description: 'Chooses fields of what it is sent, and puts them into a data stream.',
       roleDescription: 'The collector: puts records into its data stream, writes its logs and traces.',
-      binaryName: 'click-collector',
-      cargoLambdaFlags: ['--package', 'click-collector'],
       environment: {
         COLLECTOR_STREAM: this.stream.dataStream.streamName,
         // CloudFormation reads the secret at deployment: the template contains only its name.
@@ -113,7 +111,7 @@ export class Collector extends Construct {
     this.fixedHeaders = allowed.fixedHeaders
     this.api = this.collectApi(deployed.alias, allowed, {
       throttle: { rate: rate ?? DEFAULT_THROTTLE.rate, burst: burst ?? DEFAULT_THROTTLE.burst },
-      logRetention: machine.logRetention,
+      logRetention: options.logRetention,
       createLogsRole: createLogsRole ?? false,
     })
     this.url = this.api.urlForPath('/collect')

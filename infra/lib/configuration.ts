@@ -20,6 +20,7 @@ import { HOUR } from './analysis/columns.ts'
 import { hasIngest, ingestContradictions, streams } from './configuration/ingest.ts'
 import { suggestion } from './configuration/nearest.ts'
 import { standaloneContradictions } from './configuration/standalone.ts'
+import { lookupFaults } from './lookup-api.ts'
 import { BUFFER } from './processor-buffer.ts'
 import {
   EDGE_FIELDS,
@@ -193,13 +194,6 @@ export function readConfiguration(
   return values
 }
 
-/** The API, its stage and its region in a URL of API Gateway. */
-export function executeApi(url: string | undefined): { id: string; region: string; stage: string } | undefined {
-  const [, id, region, stage] =
-    /^https:\/\/([a-z0-9]+)\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?:\/([^/]+))?/.exec(url ?? '') ?? []
-  return id && region ? { id, region, stage: stage ?? '*' } : undefined
-}
-
 /** The base URL of a service that is not deployed here. */
 export function serviceUrl({ lookupApiUrl, mysfitsApiUrl }: Configuration): string | undefined {
   return lookupApiUrl ?? mysfitsApiUrl
@@ -299,14 +293,6 @@ function contradictions(given: Configuration): string[] {
       'lookupApiUrl and mysfitsService: found both; accepted: one of the two, the URL of an existing service or a deployed service',
     ],
     [
-      given.lookupMode !== 'item' && given.lookupList === 'none',
-      'lookupMode: found list, and lookupList is none; accepted: another mode, or a path in lookupList',
-    ],
-    [
-      given.lookupMode === 'item' && given.lookupItem === 'none',
-      'lookupMode: found item, and lookupItem is none; accepted: another mode, or a path in lookupItem',
-    ],
-    [
       given.clickIdentity === true && given.eventFields !== undefined,
       `clickIdentity: found together with eventFields; accepted: one of the two, as it sets eventFields to ${IDENTIFIED_CLICK}`,
     ],
@@ -327,28 +313,6 @@ function contradictions(given: Configuration): string[] {
       keys.some((key) => !attributes.includes(key)),
       `partitionKeys: found ${keys.join(', ')}; accepted: attributes (${attributes.join(', ')}), ` +
         'as made-up values of visitors could use up all partitions',
-    ],
-    [
-      (given.lookupAuth === 'header') !== (given.lookupSecretArn !== undefined),
-      'lookupAuth=header and lookupSecretArn: found one of the two; accepted: both or none',
-    ],
-    [
-      given.lookupAuth !== 'header' && (given.lookupAuthHeader ?? given.lookupSecretField) !== undefined,
-      'lookupAuthHeader and lookupSecretField: found a value without lookupAuth=header; accepted: both together',
-    ],
-    [
-      (given.lookupAuth ?? 'none') !== 'none' &&
-        (given.mysfitsService === true || !serviceUrl(given)?.startsWith('https:')),
-      'lookupAuth: found with a service that has none, or with an http URL; accepted: an https URL in lookupApiUrl',
-    ],
-    [
-      given.lookupAuth === 'iam' && !given.lookupApiArn && !executeApi(serviceUrl(given)),
-      'lookupAuth: found iam, and lookupApiUrl is no URL of API Gateway, such as https://ID.execute-api.REGION.amazonaws.com/STAGE; ' +
-        'accepted: lookupApiArn as well',
-    ],
-    [
-      given.lookupAuth !== 'iam' && given.lookupApiArn !== undefined,
-      'lookupApiArn: found without lookupAuth=iam; accepted: both together',
     ],
     [
       (given.lookupSubnets === undefined) !== (given.lookupSecurityGroups === undefined),
@@ -381,7 +345,11 @@ function contradictions(given: Configuration): string[] {
     ...ingestContradictions(given),
     ...(hasClickStream(given) ? [] : standaloneContradictions(given)),
   ]
-  return faults.filter(([holds]) => holds).map(([, message]) => message)
+  const ofLookups = lookupFaults(settings, { lookupApiUrl: serviceUrl(given), lookupApiArn: given.lookupApiArn })
+  return [
+    ...faults.filter(([holds]) => holds).map(([, message]) => message),
+    ...ofLookups.filter((fault) => typeof fault === 'string'),
+  ]
 }
 
 /** Fields by name that no click of the edge has, unless events come from elsewhere: then the edge's schema is no limit. */

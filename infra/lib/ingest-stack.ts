@@ -1,19 +1,19 @@
 import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib'
-import type * as lambda from 'aws-cdk-lib/aws-lambda'
+import type { IDataProcessor } from 'aws-cdk-lib/aws-kinesisfirehose'
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
+import { ApiFirewall } from './api-firewall.ts'
 import { Collector, type CollectorProps } from './collector.ts'
 import { addFanOut } from './fan-out.ts'
-import { Firewall } from './firewall.ts'
 import { layout } from './layout.ts'
 import type { AlarmRow } from './operations/alarms.ts'
 import { addAlarms } from './operations/raise.ts'
 import { collectorRows, deadLettersRow, errorObjectsRow, postRow, streamRows } from './operations/services.ts'
 import { alarmTopic, type AlarmTopicProps } from './operations/topic.ts'
+import type { S3DeliveryStreamProps } from './s3-delivery-stream.ts'
 import { type DaysKept, ServicesStorage } from './storage.ts'
 import { type StreamChoices, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
-import type { StreamProps } from './stream.ts'
 
 /** The settings of each part; defaults are the parts' own. */
 export interface IngestStackProps extends StackProps, AlarmTopicProps {
@@ -21,14 +21,14 @@ export interface IngestStackProps extends StackProps, AlarmTopicProps {
   readonly streams?: Readonly<Record<string, StreamChoices>>
   /** @default see {@link StreamIngestProps} */
   readonly authorization?: StreamIngestProps['authorization']
-  /** The function that streams with `processor` invoke. @default none: no stream may have `processor` */
-  readonly processor?: lambda.IFunction
+  /** What transforms the records of streams with `processor`. @default none: no stream may have `processor` */
+  readonly processor?: IDataProcessor
   /** The collector. @default none */
   readonly collector?: Omit<CollectorProps, 'delivery' | 'logRetention' | 'createLogsRole'>
   /** Adds a firewall to the collector's API that allows this many requests per address in 5 minutes. @default none */
   readonly firewallRequests?: number
-  /** For every stream. @default see {@link StreamProps} */
-  readonly delivery?: Omit<StreamProps, 'bucket' | 'source' | 'prefix' | 'processor'>
+  /** For every stream. @default see {@link S3DeliveryStreamProps} */
+  readonly delivery?: Omit<S3DeliveryStreamProps, 'bucket' | 'source' | 'prefix' | 'processor'>
   /** How long objects are kept. @default see {@link DaysKept} */
   readonly storage?: DaysKept
   /** How long logs are kept. @default one month */
@@ -97,7 +97,7 @@ export class IngestStack extends Stack {
     })
     if (role) collector.api.deploymentStage.node.addDependency(role)
     if (firewallRequests) {
-      new Firewall(this, 'Firewall', {
+      new ApiFirewall(this, 'Firewall', {
         api: collector.api,
         headers: collector.fixedHeaders,
         requestsPerFiveMinutes: firewallRequests,

@@ -10,7 +10,7 @@ export class MysfitsServiceStack extends Stack {
   /** The service's base URL, without a trailing slash: the click stream's `lookupApiUrl`. */
   readonly url: string
 
-  constructor(scope: Construct, id: string, props: MysfitsServiceStackProps = {}) {
+  constructor(scope: Construct, id: string, props: MysfitsServiceStackProps) {
     super(scope, id, props)
     this.url = new MysfitsService(this, 'Service', props).url
     new CfnOutput(this, 'MysfitsApiUrl', { value: this.url, description: 'Base URL of the mysfits service' })

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
 import { AccessLogField, AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 import * as apigateway from 'aws-cdk-lib/aws-apigatewayv2'
@@ -7,22 +6,24 @@ import * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
-import { type BundlingOptions, RustFunction } from 'cargo-lambda-cdk'
 import { Construct } from 'constructs'
+import { AliasedFunction, type AliasedFunctionOptions } from './aliased-function.ts'
 import { Seed } from './mysfits-service/seed.ts'
-import { PROFILE } from './rust-function.ts'
 
-export interface MysfitsServiceProps {
+export interface MysfitsServiceProps extends AliasedFunctionOptions {
   /** Whether a new table is filled with the twelve mysfits. @default true */
   readonly seed?: boolean
-  /** @default arm64, which costs 20 % less per second */
-  readonly architecture?: lambda.Architecture
-  /** How the function is built. @default cargo-lambda, on this machine or in a container */
-  readonly bundling?: BundlingOptions
-  /** How long logs are kept. @default one month */
-  readonly logRetention?: logs.RetentionDays
-  /** Whether X-Ray traces invocations: the first in each second, and 5 % of the others. @default true */
-  readonly tracing?: boolean
+  /**
+   * A cold start and a TLS handshake need CPU, so 256 MB take half the time of 128 for the same price. Clients wait for them:
+   * visitors, and the processor with a time-out of 2 s.
+   *
+   * @default 256, a seventh of a core
+   */
+  readonly memorySize?: number
+  /** @default 10 seconds: the service responds with 503 when DynamoDB takes 5 s (`client.rs`); a cold start comes before that */
+  readonly timeout?: Duration
+  /** @default WARN, the service's own default: a line per failure, none per successful request */
+  readonly logLevel?: lambda.ApplicationLogLevel
   /**
    * Requests per second, and the burst capacity. Pages and processors share them: if visitors use them up, a processor without a
    * cached list fails its batches. So the default is generous.
@@ -34,9 +35,6 @@ export interface MysfitsServiceProps {
 
 /** The table's indexes and their hash keys. */
 const INDEXES = { GoodEvilIndex: 'GoodEvil', LawChaosIndex: 'LawChaos' }
-
-/** The Lambda only: the default features add the local server with an embedded DynamoDB engine. */
-const CARGO_FLAGS = ['--package', 'mysfits-service', '--no-default-features', '--locked']
 
 /** The paths of the service; API Gateway rejects others. */
 const PATHS = ['/', '/mysfits', '/mysfits/{id}']
@@ -54,13 +52,13 @@ export class MysfitsService extends Construct {
   /** The base URL, without a trailing slash. */
   readonly url: string
 
-  constructor(scope: Construct, id: string, props: MysfitsServiceProps = {}) {
+  constructor(scope: Construct, id: string, { seed, throttle, ...options }: MysfitsServiceProps) {
     super(scope, id)
-    const logRetention = props.logRetention ?? logs.RetentionDays.ONE_MONTH
+    const logRetention = options.logRetention ?? logs.RetentionDays.ONE_MONTH
     this.table = mysfitsTable(this)
-    if (props.seed ?? true) new Seed(this, 'Seed', { table: this.table, logRetention })
-    const service = serviceFunction(this, this.table, logRetention, props)
-    this.url = httpApi(this, service, logRetention, props.throttle).apiEndpoint
+    if (seed ?? true) new Seed(this, 'Seed', { table: this.table, logRetention })
+    const service = serviceFunction(this, this.table, options)
+    this.url = httpApi(this, service.alias, logRetention, throttle).apiEndpoint
   }
 }
 
@@ -87,65 +85,29 @@ function mysfitsTable(scope: Construct): dynamodb.TableV2 {
   })
 }
 
-function serviceFunction(
-  scope: Construct,
-  table: dynamodb.TableV2,
-  logRetention: logs.RetentionDays,
-  { architecture, bundling, tracing }: MysfitsServiceProps,
-): RustFunction {
-  const logGroup = new logs.LogGroup(scope, 'FunctionLog', {
-    retention: logRetention,
-    removalPolicy: RemovalPolicy.DESTROY,
-  })
-  return new RustFunction(scope, 'Function', {
+function serviceFunction(scope: Construct, table: dynamodb.TableV2, options: AliasedFunctionOptions): AliasedFunction {
+  return new AliasedFunction(scope, 'Function', {
+    ...options,
+    memorySize: options.memorySize ?? 256,
+    timeout: options.timeout ?? Duration.seconds(10),
+    logLevel: options.logLevel ?? lambda.ApplicationLogLevel.WARN,
     description: 'The mysfits service: GET /mysfits over DynamoDB',
-    manifestPath: fileURLToPath(new URL('../../Cargo.toml', import.meta.url)),
-    binaryName: 'mysfits-service',
-    bundling: {
-      profile: PROFILE,
-      ...bundling,
-      cargoLambdaFlags: [...CARGO_FLAGS, ...(bundling?.cargoLambdaFlags ?? [])],
-    },
-    architecture: architecture ?? lambda.Architecture.ARM_64,
-    // A seventh of a core. A cold start and a TLS handshake need CPU, so 256 MB take half the time of 128 for the same price.
-    // Clients wait for them: visitors, and the processor with a time-out of 2 s.
-    memorySize: 256,
-    // The service responds with 503 when DynamoDB takes 5 s (client.rs); a cold start comes before that.
-    timeout: Duration.seconds(10),
+    roleDescription: 'The mysfits service: reads its table, writes its logs and traces.',
     environment: { MYSFITS_TABLE: table.tableName },
-    role: reader(scope, table, logGroup),
-    tracing: tracing === false ? lambda.Tracing.DISABLED : lambda.Tracing.ACTIVE,
-    logGroup,
-    loggingFormat: lambda.LoggingFormat.JSON,
-    // The service's own default (logs.rs): a line per failure, none per successful request.
-    applicationLogLevelV2: lambda.ApplicationLogLevel.WARN,
+    // The permissions for the service's three requests. `table.grantReadData` would grant five more actions on every index.
+    statements: [
+      new iam.PolicyStatement({ actions: ['dynamodb:GetItem', 'dynamodb:Scan'], resources: [table.tableArn] }),
+      new iam.PolicyStatement({
+        actions: ['dynamodb:Query'],
+        resources: Object.keys(INDEXES).map((index) => `${table.tableArn}/index/${index}`),
+      }),
+    ],
   })
-}
-
-/** The permissions for the service's three requests. `table.grantReadData` would grant five more actions on every index. */
-function reader(scope: Construct, table: dynamodb.TableV2, logGroup: logs.LogGroup): iam.IRole {
-  const role = new iam.Role(scope, 'FunctionRole', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') })
-  role.addToPolicy(
-    new iam.PolicyStatement({ actions: ['dynamodb:GetItem', 'dynamodb:Scan'], resources: [table.tableArn] }),
-  )
-  role.addToPolicy(
-    new iam.PolicyStatement({
-      actions: ['dynamodb:Query'],
-      resources: Object.keys(INDEXES).map((index) => `${table.tableArn}/index/${index}`),
-    }),
-  )
-  logGroup.grantWrite(role)
-  // The L2 adds this permission because of `tracing`.
-  Validations.of(role).acknowledge({
-    id: 'AwsSolutions-IAM5[Resource::*]',
-    reason: 'X-Ray actions have no resource types (Service Authorization Reference, "AWS X-Ray").',
-  })
-  return role
 }
 
 function httpApi(
   scope: Construct,
-  service: RustFunction,
+  service: lambda.IFunction,
   logRetention: logs.RetentionDays,
   throttle: apigateway.ThrottleSettings = { rateLimit: 500, burstLimit: 1000 },
 ): apigateway.HttpApi {

@@ -1,7 +1,7 @@
 import { RemovalPolicy } from 'aws-cdk-lib'
 import * as kinesis from 'aws-cdk-lib/aws-kinesis'
 import { Construct } from 'constructs'
-import { Stream, type StreamProps } from './stream.ts'
+import { S3DeliveryStream, type S3DeliveryStreamProps } from './s3-delivery-stream.ts'
 
 /** The capacity of a data stream. */
 export interface Capacity {
@@ -13,7 +13,7 @@ export interface Capacity {
   readonly shards?: number
 }
 
-export interface ServiceStreamProps extends Capacity, Omit<StreamProps, 'source' | 'prefix'> {
+export interface ServiceStreamProps extends Capacity, Omit<S3DeliveryStreamProps, 'source' | 'prefix'> {
   /** The data stream's name. @default a generated name */
   readonly streamName?: string
   /** Its folder in the bucket, with a slash. */
@@ -23,7 +23,7 @@ export interface ServiceStreamProps extends Capacity, Omit<StreamProps, 'source'
 /** A data stream, and a Firehose stream that delivers its records into a folder of their own. */
 export class ServiceStream extends Construct {
   readonly dataStream: kinesis.Stream
-  readonly delivery: Stream
+  readonly delivery: S3DeliveryStream
 
   constructor(scope: Construct, id: string, { streamName, shards, ...props }: ServiceStreamProps) {
     super(scope, id)
@@ -36,8 +36,6 @@ export class ServiceStream extends Construct {
       // Deleted with its Firehose stream: a retained stream would be billed by the hour and block its name.
       removalPolicy: RemovalPolicy.DESTROY,
     })
-    // Only clicks have the partition keys: services' records have none.
-    const settings = { ...props.settings, partitionKeys: undefined }
-    this.delivery = new Stream(this, 'Delivery', { ...props, settings, source: this.dataStream })
+    this.delivery = new S3DeliveryStream(this, 'Delivery', { ...props, source: this.dataStream })
   }
 }

@@ -1,6 +1,6 @@
 import { Annotations, Stack } from 'aws-cdk-lib'
 import * as apigateway from 'aws-cdk-lib/aws-apigateway'
-import type * as lambda from 'aws-cdk-lib/aws-lambda'
+import type { IDataProcessor } from 'aws-cdk-lib/aws-kinesisfirehose'
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { addUnavailable } from './edge/gateway-responses.ts'
@@ -20,8 +20,8 @@ export interface StreamChoices extends Capacity, Partial<Throttle> {
 export interface StreamIngestProps {
   /** The streams by name. */
   readonly streams: Readonly<Record<string, StreamChoices>>
-  /** The function that streams with `processor` invoke. @default none */
-  readonly processor?: lambda.IFunction
+  /** What transforms the records of streams with `processor`, such as a `ClickProcessor`. @default none */
+  readonly processor?: IDataProcessor
   /** The delivery of each stream. */
   readonly delivery: Omit<ServiceStreamProps, 'streamName' | 'shards' | 'prefix' | 'processor'>
   /** Whether clients need `execute-api:Invoke` on the stream's path. @default iam */

@@ -148,7 +148,8 @@ export function ingestContradictions(given: Given): [boolean, string][] {
       'ingestFanOut: found without streams and collector; accepted: together with one of them',
     ],
     [
-      RESOURCES.others + names.length * RESOURCES.stream + consumers.length * RESOURCES.queue > RESOURCES.max,
+      RESOURCES.others + names.length * RESOURCES.stream + processed.length + consumers.length * RESOURCES.queue >
+        RESOURCES.max,
       `ingestFanOut: found ${consumers.length} names with ${names.length} streams; accepted: fewer, as a stack has at most 500 resources; more queues can subscribe to the topic`,
     ],
     [

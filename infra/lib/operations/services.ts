@@ -19,7 +19,7 @@ const SERVER_ERRORS = 5
  * @see https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
  */
 export function streamRows(name: string, { dataStream, delivery }: ServiceStream): AlarmRow[] {
-  const late = lateAfter(delivery.destinationInterval)
+  const late = lateAfter(delivery.bufferingInterval)
   const minutes = late.toMinutes({ integral: false })
   return [
     {

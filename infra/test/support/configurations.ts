@@ -3,7 +3,7 @@ import { type App, Stack } from 'aws-cdk-lib'
 import type { Template } from 'aws-cdk-lib/assertions'
 import { clickStream } from '../../lib/app.ts'
 import { ConfigurationError, readConfiguration } from '../../lib/configuration.ts'
-import { bundling } from './bundling.ts'
+import { placeholder } from './code.ts'
 import { app, templateOf } from './synth.ts'
 
 /** The only required option. */
@@ -87,7 +87,7 @@ interface Composed {
 /** The app of a configuration, with placeholders for the executables. It is not yet synthesised, so tests can add to it. */
 export function composed(context: Record<string, unknown>): Composed {
   const root = app(context)
-  clickStream(root, {}, bundling)
+  clickStream(root, {}, placeholder)
   const isClick = ({ node }: Stack) => node.id === 'ClickStream'
   const stacks = root.node.children.filter((child): child is Stack => Stack.isStack(child))
   const [first, ...others] = [...stacks.filter(isClick), ...stacks.filter((stack) => !isClick(stack))]

@@ -60,7 +60,7 @@ for (const [name, context] of Object.entries(CONFIGURATIONS)) {
     for (const { stack, template } of found.filter(isNoService)) {
       // The collector's API invokes the collector.
       const functions = propertiesOf(template, 'AWS::Lambda::Permission').map(({ FunctionName }) => FunctionName.Ref)
-      assert.ok(functions.every((alias) => stack.node.id === 'Ingest' && alias.startsWith('CollectorLive')))
+      assert.ok(functions.every((alias) => stack.node.id === 'Ingest' && alias.startsWith('CollectorFunctionLive')))
     }
   })
 

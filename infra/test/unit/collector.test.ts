@@ -6,14 +6,14 @@ import { Annotations, Match } from 'aws-cdk-lib/assertions'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Collector, type CollectorProps, DEFAULT_THROTTLE } from '../../lib/collector.ts'
-import { bundling } from '../support/bundling.ts'
+import { placeholder } from '../support/code.ts'
 import { only, statements, synthesised } from '../support/synth.ts'
 import { respond, methods } from '../support/velocity.ts'
 
 function collector(props: Partial<CollectorProps> = {}) {
   const { stack, template } = synthesised((stack) => {
     const bucket = s3.Bucket.fromBucketName(stack, 'Bucket', 'records')
-    return new Collector(stack, 'Collector', { delivery: { bucket }, bundling, ...props })
+    return new Collector(stack, 'Collector', { delivery: { bucket }, code: placeholder(), ...props })
   })
   return { stack, template, fn: only(template, 'AWS::Lambda::Function'), methods: methods(template) }
 }
@@ -43,7 +43,7 @@ test('it is a Graviton function, in no VPC, with a deadline before its timeout',
 test('machine and timeout are options', () => {
   const { fn } = collector({
     architecture: lambda.Architecture.X86_64,
-    memoryMb: 512,
+    memorySize: 512,
     timeout: Duration.seconds(10),
     logLevel: lambda.ApplicationLogLevel.DEBUG,
   })
@@ -100,13 +100,13 @@ for (const [name, of, more] of [
   test(`${name}, it may only put into its stream and write logs and traces`, () => {
     assert.deepEqual(
       statements(of.template)
-        .filter(({ role }) => role.startsWith('CollectorRole'))
+        .filter(({ role }) => role.startsWith('CollectorFunctionRole'))
         .map(({ statement }) => statement),
       [
         {
           Effect: 'Allow',
           Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-          Resource: { 'Fn::GetAtt': [idOf('AWS::Logs::LogGroup', of, 'CollectorLogs'), 'Arn'] },
+          Resource: { 'Fn::GetAtt': [idOf('AWS::Logs::LogGroup', of, 'CollectorFunctionLogs'), 'Arn'] },
         },
         {
           Effect: 'Allow',
@@ -236,7 +236,7 @@ test('the queue is optional, and only failed messages of a batch are retried', (
   const source = only(queued.template, 'AWS::Lambda::EventSourceMapping')
   assert.deepEqual(source.FunctionResponseTypes, ['ReportBatchItemFailures'])
   assert.equal(source.BatchSize, 10)
-  assert.match(JSON.stringify(source.FunctionName), /CollectorLive.*:live/)
+  assert.match(JSON.stringify(source.FunctionName), /CollectorFunctionLive.*:live/)
   const queue = queued.template.findResources('AWS::SQS::Queue')[source.EventSourceArn['Fn::GetAtt'][0]]!.Properties
   assert.equal(queue.QueueName, 'Test-collect')
   // Six times the function's timeout.

@@ -162,7 +162,7 @@ const FIREHOSE = ['deliveryStreamARN', 'destination', 'deliveryStreamVersionId',
 function fieldsOf(group: string, message?: string): Set<string> {
   if (group.endsWith('DeliveryLogs') || group === 'StreamLogs') return new Set(FIREHOSE)
   if (group.endsWith('AccessLogs') || group.endsWith('AccessLog')) return accessLogFields(group)
-  const own = { ProcessorLogs: PROCESSOR, CollectorLogs: COLLECTOR }[group]
+  const own = { ProcessorLogs: PROCESSOR, CollectorFunctionLogs: COLLECTOR }[group]
   if (message !== undefined) assert.ok(own?.has(message), `${group}: ${message}`)
   return new Set([...LAMBDA, ...((message !== undefined && own?.get(message)) || [])])
 }
@@ -195,7 +195,7 @@ test('every log query has a log group, which contains its fields', () => {
 test('other statements about logs are true', () => {
   assert.ok(MANUAL.includes('`filter message = "record failed"`') && MANUAL.includes('by `record_id` and `reason`'))
   assert.deepEqual(PROCESSOR.get('record failed'), new Set(['record_id', 'reason']))
-  assert.ok(MANUAL.includes('at `body refused` in `CollectorLogs`, with its `reason`'))
+  assert.ok(MANUAL.includes('at `body refused` in `CollectorFunctionLogs`, with its `reason`'))
   assert.ok(COLLECTOR.get('body refused')?.has('reason'))
   assert.ok(MANUAL.includes('`StreamsAccessLogs`, where `resource` is the stream'))
   assert.ok(accessLogFields('StreamsAccessLogs').has('resource'))

@@ -8,11 +8,11 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { MysfitsServiceStack } from '../../lib/mysfits-service-stack.ts'
 import { MysfitsService, type MysfitsServiceProps } from '../../lib/mysfits-service.ts'
-import { buildCommand, bundling } from '../support/bundling.ts'
+import { placeholder } from '../support/code.ts'
 import { app, only, statements, synthesised, templateOf } from '../support/synth.ts'
 
-function service(props: MysfitsServiceProps = {}) {
-  return synthesised((stack) => new MysfitsService(stack, 'Service', { bundling, ...props }))
+function service(props: Partial<MysfitsServiceProps> = {}) {
+  return synthesised((stack) => new MysfitsService(stack, 'Service', { code: placeholder(), ...props }))
 }
 
 const { built, stack, template } = service()
@@ -88,19 +88,10 @@ test('the function writes JSON to a log group of its own, and traces', () => {
   assert.deepEqual(LoggingConfig, {
     LogFormat: 'JSON',
     ApplicationLogLevel: 'WARN',
-    LogGroup: { Ref: log('FunctionLog') },
+    SystemLogLevel: 'INFO',
+    LogGroup: { Ref: log('FunctionLogs') },
   })
   assert.deepEqual(TracingConfig, { Mode: 'Active' })
-})
-
-test('the executable is built from its package without the local server', () => {
-  const command = (flags?: string[]) => buildCommand((bundling) => service({ bundling }), flags)
-  assert.equal(
-    command(),
-    'cargo lambda build --lambda-dir /asset-output --profile dist --arm64 --bin mysfits-service --flatten mysfits-service ' +
-      '--package mysfits-service --no-default-features --locked',
-  )
-  assert.match(command(['--verbose']), /--locked --verbose$/)
 })
 
 test('the function may read the table and its indexes, write its log and trace', () => {
@@ -110,6 +101,11 @@ test('the function may read the table and its indexes, write its log and trace',
       .filter((found) => found.role === role)
       .map(({ statement }) => statement),
     [
+      {
+        Effect: 'Allow',
+        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        Resource: { 'Fn::GetAtt': [log('FunctionLogs'), 'Arn'] },
+      },
       { Effect: 'Allow', Action: ['dynamodb:GetItem', 'dynamodb:Scan'], Resource: tableArn },
       {
         Effect: 'Allow',
@@ -117,11 +113,6 @@ test('the function may read the table and its indexes, write its log and trace',
         Resource: ['GoodEvilIndex', 'LawChaosIndex'].map((name) => ({
           'Fn::Join': ['', [tableArn, `/index/${name}`]],
         })),
-      },
-      {
-        Effect: 'Allow',
-        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-        Resource: { 'Fn::GetAtt': [log('FunctionLog'), 'Arn'] },
       },
       { Effect: 'Allow', Action: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], Resource: '*' },
     ],
@@ -159,15 +150,13 @@ test('there are two roles, only for Lambda, without managed policies', () => {
 test('the API has the three routes to the function and no other', () => {
   const routes = Object.values(template.findResources('AWS::ApiGatewayV2::Route')).map(({ Properties }) => Properties)
   assert.deepEqual(routes.map(({ RouteKey }) => RouteKey).sort(), ['GET /', 'GET /mysfits', 'GET /mysfits/{id}'])
-  const [functionId] = Object.entries(template.findResources('AWS::Lambda::Function')).find(
-    ([, { Properties }]) => Properties.Handler === 'bootstrap',
-  )!
+  const [aliasId] = Object.keys(template.findResources('AWS::Lambda::Alias'))
   const { IntegrationType, IntegrationUri, PayloadFormatVersion } = only(template, 'AWS::ApiGatewayV2::Integration')
   assert.deepEqual(
     { IntegrationType, IntegrationUri, PayloadFormatVersion },
     {
       IntegrationType: 'AWS_PROXY',
-      IntegrationUri: { 'Fn::GetAtt': [functionId, 'Arn'] },
+      IntegrationUri: { Ref: aliasId },
       PayloadFormatVersion: '2.0',
     },
   )
@@ -178,7 +167,7 @@ test('CORS is left to the service', () => {
 })
 
 test('requests are throttled', () => {
-  const settings = (props?: MysfitsServiceProps) =>
+  const settings = (props?: Partial<MysfitsServiceProps>) =>
     only(props ? service(props).template : template, 'AWS::ApiGatewayV2::Stage').DefaultRouteSettings
   assert.deepEqual(settings(), { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1000 })
   assert.deepEqual(settings({ throttle: { rateLimit: 7, burstLimit: 9 } }), {
@@ -277,7 +266,7 @@ test('the URL has no trailing slash', () => {
 })
 
 test('the stack outputs the URL', () => {
-  const made = new MysfitsServiceStack(app(), 'MysfitsService', { bundling })
+  const made = new MysfitsServiceStack(app(), 'MysfitsService', { code: placeholder() })
   const outputs = templateOf(made).findOutputs('*')
   assert.deepEqual(Object.keys(outputs), ['MysfitsApiUrl'])
   assert.deepEqual(outputs.MysfitsApiUrl!.Value, made.resolve(made.url))
@@ -285,7 +274,7 @@ test('the stack outputs the URL', () => {
 
 test('cdk-nag finds nothing in the service', () => {
   const checked = app()
-  new MysfitsServiceStack(checked, 'MysfitsService', { bundling })
+  new MysfitsServiceStack(checked, 'MysfitsService', { code: placeholder() })
   Validations.of(checked).addPlugins(new AwsSolutionsChecks(checked))
   assert.doesNotThrow(() => checked.synth())
 })

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Stack } from 'aws-cdk-lib'
 import { Annotations, Match } from 'aws-cdk-lib/assertions'
-import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { StreamIngest, type StreamIngestProps } from '../../lib/stream-ingest.ts'
+import { dataProcessor } from '../support/data-processor.ts'
 import { only, statements, synthesised } from '../support/synth.ts'
 import { methods } from '../support/velocity.ts'
 
@@ -14,12 +14,13 @@ const STREAMS = { orders: {}, reviews: { shards: 2, partitionKeyField: 'productI
 
 function ingest(props: Partial<StreamIngestProps> = {}) {
   const { built, stack, template } = synthesised((stack) => {
-    const processor = lambda.Function.fromFunctionAttributes(stack, 'Function', {
-      functionArn: FUNCTION,
-      sameEnvironment: true,
-    })
     const bucket = s3.Bucket.fromBucketName(stack, 'Bucket', 'records')
-    return new StreamIngest(stack, 'Streams', { streams: STREAMS, processor, delivery: { bucket }, ...props })
+    return new StreamIngest(stack, 'Streams', {
+      streams: STREAMS,
+      processor: dataProcessor(FUNCTION),
+      delivery: { bucket },
+      ...props,
+    })
   })
   return { built, stack, template, methods: methods(template) }
 }
@@ -84,15 +85,6 @@ test('the processor is attached only if configured', () => {
   )
 })
 
-test('the partition keys of clicks do not apply', () => {
-  const bucket = s3.Bucket.fromBucketName(new Stack(undefined, 'Other'), 'Bucket', 'records')
-  const settings = { partitionKeys: ['species'] }
-  const delivered = ingest({ streams: { orders: {} }, delivery: { bucket, settings } }).template
-  const destination = only(delivered, 'AWS::KinesisFirehose::DeliveryStream').ExtendedS3DestinationConfiguration
-  assert.equal(destination.DynamicPartitioningConfiguration, undefined)
-  assert.equal(destination.Prefix, 'orders/')
-})
-
 const object = (key: string) => ({
   'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, `:s3:::records${key && `/${key}`}`]],
 })
@@ -105,6 +97,14 @@ for (const [name, dataStream] of Object.entries(DATA_STREAMS)) {
         .filter(({ role }) => role.includes(name))
         .map(({ role, statement }) => [role.replace(/[0-9A-F]{8}$/, ''), statement]),
       [
+        ...(name === 'reviews'
+          ? [
+              [
+                `StreamsStream${name}DeliveryRole`,
+                { Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: FUNCTION },
+              ],
+            ]
+          : []),
         [
           `StreamsStream${name}DeliveryRole`,
           {
@@ -121,14 +121,6 @@ for (const [name, dataStream] of Object.entries(DATA_STREAMS)) {
             Resource: [object(`errors/${name}/*`), object(`${name}/*`)],
           },
         ],
-        ...(name === 'reviews'
-          ? [
-              [
-                `StreamsStream${name}DeliveryRole`,
-                { Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: FUNCTION },
-              ],
-            ]
-          : []),
         [`StreamsStream${name}DeliveryRole`, { Effect: 'Allow', Action: 'logs:PutLogEvents', Resource: arnOf(log) }],
         [
           `StreamsStream${name}DeliveryRole`,
@@ -146,7 +138,8 @@ for (const [name, dataStream] of Object.entries(DATA_STREAMS)) {
 
 test('the table covers all statements of roles', () => {
   assert.ok(statements(template).every(({ role }) => Object.keys(DATA_STREAMS).some((name) => role.includes(name))))
-  template.resourceCountIs('AWS::IAM::Policy', 0)
+  // Only the processor adds one.
+  template.resourceCountIs('AWS::IAM::Policy', 1)
   for (const { Properties } of Object.values(template.findResources('AWS::IAM::Role'))) {
     assert.equal(Properties.ManagedPolicyArns, undefined)
   }

@@ -1,11 +1,11 @@
 import { Names } from 'aws-cdk-lib'
-import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
+import type { IRestApi } from 'aws-cdk-lib/aws-apigateway'
 import * as wafv2 from 'aws-cdk-lib/aws-wafv2'
 import { Construct } from 'constructs'
 
-export interface FirewallProps {
+export interface ApiFirewallProps {
   /** The API whose stage the firewall protects. */
-  readonly api: RestApi
+  readonly api: IRestApi
   /** Headers of its responses, such as the API's CORS headers, without which no page can read them. @default none */
   readonly headers?: Record<string, string>
   /** Requests per address in five minutes, preflights included; many visitors may share an address. @default 1000 */
@@ -22,8 +22,8 @@ export interface FirewallProps {
 const MAX_BYTES = 16_384
 
 /** A web ACL for an API: a rate per address, and optionally a maximum body size. WAF has no L2 constructs. */
-export class Firewall extends Construct {
-  constructor(scope: Construct, id: string, props: FirewallProps) {
+export class ApiFirewall extends Construct {
+  constructor(scope: Construct, id: string, props: ApiFirewallProps) {
     super(scope, id)
     const { bodyBytes } = props
     if (bodyBytes !== undefined && !(bodyBytes >= 1 && bodyBytes <= MAX_BYTES))

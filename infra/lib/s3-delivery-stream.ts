@@ -1,41 +1,33 @@
-import { Aws, Duration, RemovalPolicy, Size, Stack, Validations } from 'aws-cdk-lib'
+import { Aws, Duration, RemovalPolicy, Size, SizeRoundingBehavior, Stack, Validations } from 'aws-cdk-lib'
 import type * as glue from 'aws-cdk-lib/aws-glue'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as kinesis from 'aws-cdk-lib/aws-kinesis'
 import * as firehose from 'aws-cdk-lib/aws-kinesisfirehose'
-import type * as lambda from 'aws-cdk-lib/aws-lambda'
+import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
+import { between, check } from './check.ts'
 import { HOURS, layout } from './layout.ts'
-import { processorBufferMib } from './processor-buffer.ts'
-import type { ProcessorSettings } from './processor-settings.ts'
+import { wildcardFinding } from './nag-finding.ts'
 
-export interface StreamProps {
-  /** The destination. */
+export interface S3DeliveryStreamProps {
+  /** The destination. If it has a customer managed key, the stream's role may use that. */
   readonly bucket: s3.IBucket
   /** A data stream that Firehose reads. @default none: Direct PUT */
   readonly source?: kinesis.IStream
+  /** The key of the data that Direct PUT stores until it is delivered. @default Firehose's own key */
+  readonly encryptionKey?: kms.IKey
   /** The folder of delivered objects; its errors are in a folder of the same name below `errors/`. @default see {@link layout} */
   readonly prefix?: string
-  /** The transformation Lambda. @default none: records are delivered unchanged */
-  readonly processor?: lambda.IFunction
-  /** The processor's settings, which the buffer and the partitions follow. @default the processor's own defaults */
-  readonly settings?: ProcessorSettings
-  /** The size of a batch in MiB, 0.2 to 3. @default as much as the response allows: see `processor-buffer.ts` */
-  readonly processorBufferMib?: number
-  /** The buffering interval of a batch, 0 to 900 seconds. @default 60 seconds, Firehose's own default */
-  readonly processorInterval?: Duration
-  /**
-   * Retries of a failed invocation, 1 to 300. Firehose's 0 is unavailable: the L2 processor omits it.
-   *
-   * @default 3, so four attempts; then the records go to the error output
-   */
-  readonly processorRetries?: number
-  /** The size of an object in MiB, 1 to 128, from 64 with partitions or Parquet. @default 64: queries are faster over few large objects */
-  readonly destinationSizeMib?: number
+  /** The transformation Lambda, such as a `ClickProcessor`. @default none: records are delivered unchanged */
+  readonly processor?: firehose.IDataProcessor
+  /** Fields of which each combination of values has a folder: the processor returns them as `metadata.partitionKeys`. @default none */
+  readonly partitionKeys?: string[]
+  /** The size of an object, 1 to 128 MiB, from 64 with partitions or Parquet. @default 64 MiB: queries are faster over few large objects */
+  readonly bufferingSize?: Size
   /** The buffering interval of an object, 0 to 900 seconds, from 60 with partitions. @default 5 minutes, Firehose's own default */
-  readonly destinationInterval?: Duration
+  readonly bufferingInterval?: Duration
   /** Compresses delivered lines with GZIP. @default true */
   readonly compressed?: boolean
   /** Source backup: also keeps every original record under `source/`. @default false */
@@ -49,23 +41,32 @@ export interface StreamProps {
 /**
  * The Firehose stream: Direct PUT or a data stream as source, the processor, S3 as destination.
  *
- * With `settings.partitionKeys` it delivers each combination of their values under a prefix of its own. Firehose then buffers
+ * With `partitionKeys` it delivers each combination of their values under a prefix of its own. Firehose then buffers
  * at least 64 MiB per partition, has at most 500 active partitions, and rejects empty keys.
  *
  * Partitioning can be set only at creation, and an update can't turn off source backup or Parquet. So each combination of these
  * options has an id of its own, and changing one replaces the stream.
  */
-export class Stream extends Construct {
+export class S3DeliveryStream extends Construct implements iam.IGrantable {
   readonly deliveryStream: firehose.DeliveryStream
-  readonly processorBufferMib: number
-  readonly destinationInterval: Duration
+  readonly bufferingInterval: Duration
+  readonly grantPrincipal: iam.IPrincipal
 
-  constructor(scope: Construct, id: string, props: StreamProps) {
+  /** @throws {Error} for invalid or contradictory props */
+  constructor(scope: Construct, id: string, props: S3DeliveryStreamProps) {
     super(scope, id)
-    const settings = props.settings ?? {}
-    const partitionKeys = settings.partitionKeys ?? []
-    this.processorBufferMib = props.processorBufferMib ?? processorBufferMib(settings)
-    this.destinationInterval = props.destinationInterval ?? Duration.minutes(5)
+    const partitionKeys = props.partitionKeys ?? []
+    const isLarge = partitionKeys.length > 0 || props.parquetTable !== undefined
+    const mebibytes = props.bufferingSize?.toMebibytes({ rounding: SizeRoundingBehavior.NONE })
+    check(
+      between('bufferingSize in MiB', mebibytes, isLarge ? 64 : 1, 128),
+      between('bufferingInterval in seconds', props.bufferingInterval?.toSeconds(), partitionKeys.length ? 60 : 0, 900),
+      partitionKeys.length > 0 && !props.processor && 'partitionKeys: found without processor; accepted: both together',
+      props.source &&
+        props.encryptionKey &&
+        'encryptionKey: found together with source; accepted: the key of the data stream',
+    )
+    this.bufferingInterval = props.bufferingInterval ?? Duration.minutes(5)
 
     const logGroup = new logs.LogGroup(this, 'Logs', {
       retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
@@ -78,17 +79,18 @@ export class Stream extends Construct {
     const role = this.role(props, folders, logGroup)
     // The L2 would add more than Firehose needs, such as s3:DeleteObject*.
     const complete = role.withoutPolicyUpdates()
+    this.grantPrincipal = role
     const loggingConfig = new firehose.EnableLogging(logGroup)
     const buffer = {
-      bufferingSize: Size.mebibytes(props.destinationSizeMib ?? 64),
-      bufferingInterval: this.destinationInterval,
+      bufferingSize: props.bufferingSize ?? Size.mebibytes(64),
+      bufferingInterval: this.bufferingInterval,
     }
     const compression = props.compressed === false ? firehose.Compression.UNCOMPRESSED : firehose.Compression.GZIP
 
     this.deliveryStream = new firehose.DeliveryStream(this, streamId(props), {
       ...(props.source
         ? { source: new firehose.KinesisStreamSource(props.source), role: complete }
-        : { encryption: firehose.StreamEncryption.awsOwnedKey() }),
+        : encryption(role, props.encryptionKey)),
       destination: new firehose.S3Bucket(props.bucket, {
         role: complete,
         loggingConfig,
@@ -100,17 +102,11 @@ export class Stream extends Construct {
         ...(props.sourceBackup && {
           s3Backup: { bucket: props.bucket, dataOutputPrefix: layout.source, compression, loggingConfig, ...buffer },
         }),
-        ...(props.processor && {
-          processors: [
-            new firehose.LambdaFunctionProcessor(props.processor, {
-              bufferSize: Size.mebibytes(this.processorBufferMib),
-              bufferInterval: props.processorInterval ?? Duration.minutes(1),
-              retries: props.processorRetries ?? 3,
-            }),
-          ],
-        }),
+        ...(props.processor && { processors: [boundTo(role, props.processor)] }),
       }),
     })
+    // Keys and the processor add a policy to the role, and Firehose validates permissions at creation.
+    this.deliveryStream.node.addDependency(role)
     if (props.source) {
       Validations.of(this.deliveryStream).acknowledge({
         id: 'AwsSolutions-KDF1',
@@ -120,11 +116,16 @@ export class Stream extends Construct {
     }
   }
 
+  /** Allows `grantee` to put records, one by one and in batches. */
+  grantPutRecords(grantee: iam.IGrantable): iam.Grant {
+    return this.deliveryStream.grantPutRecords(grantee)
+  }
+
   /**
    * The permissions of the Firehose developer guide ("Controlling access"), limited to this stream's resources, without
    * `lambda:GetFunctionConfiguration`, which module 5 and CDK's own streams don't need either.
    */
-  private role(props: StreamProps, folders: Record<string, string>, logGroup: logs.ILogGroup): iam.Role {
+  private role(props: S3DeliveryStreamProps, folders: Record<string, string>, logGroup: logs.ILogGroup): iam.Role {
     const prefixes = [...Object.values(folders), ...(props.sourceBackup ? [layout.source] : [])]
     const statements = [
       new iam.PolicyStatement({
@@ -135,9 +136,6 @@ export class Stream extends Construct {
         actions: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject'],
         resources: prefixes.map((prefix) => props.bucket.arnForObjects(`${prefix}*`)),
       }),
-      ...(props.processor
-        ? [new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [props.processor.functionArn] })]
-        : []),
       new iam.PolicyStatement({ actions: ['logs:PutLogEvents'], resources: [logGroup.logGroupArn] }),
     ]
     if (props.source) {
@@ -172,9 +170,12 @@ export class Stream extends Construct {
         : 'The click stream: invokes the processor, writes its objects and its error log.',
       inlinePolicies: { Deliver: new iam.PolicyDocument({ statements }) },
     })
+    // The actions of "Controlling access"; an imported key needs them in its own policy, too.
+    props.bucket.encryptionKey?.grant(role, 'kms:Decrypt', 'kms:GenerateDataKey')
+    props.source?.encryptionKey?.grant(role, 'kms:Decrypt')
     for (const prefix of prefixes) {
       Validations.of(role).acknowledge({
-        id: `AwsSolutions-IAM5[Resource::${finding(this, props.bucket)}/${prefix}*]`,
+        id: wildcardFinding(this, props.bucket.arnForObjects(`${prefix}*`)),
         reason: `Firehose generates the names of its objects under ${prefix}.`,
       })
     }
@@ -182,19 +183,21 @@ export class Stream extends Construct {
   }
 }
 
-function streamId({ settings, parquetTable, sourceBackup }: StreamProps): string {
-  const options = [
-    ...(settings?.partitionKeys ?? []),
-    ...(parquetTable ? ['parquet'] : []),
-    ...(sourceBackup ? ['source'] : []),
-  ]
-  return ['Stream', ...options].join('-')
+/** The processor with permissions for `role`, also where the destination has a role without policy updates. */
+function boundTo(role: iam.IRole, processor: firehose.IDataProcessor): firehose.IDataProcessor {
+  return { props: processor.props, bind: (scope, options) => processor.bind(scope, { ...options, role }) }
 }
 
-/** A bucket's ARN in cdk-nag's notation. */
-function finding(scope: Construct, bucket: s3.IBucket): string {
-  const arn = Stack.of(scope).resolve(bucket.bucketArn)
-  return `<${arn['Fn::GetAtt']?.join('.')}>`
+/** With a key, the L2 would create a second role without `role`. */
+function encryption(role: iam.IRole, key: kms.IKey | undefined): Partial<firehose.DeliveryStreamProps> {
+  return key
+    ? { encryption: firehose.StreamEncryption.customerManagedKey(key), role }
+    : { encryption: firehose.StreamEncryption.awsOwnedKey() }
+}
+
+function streamId({ partitionKeys, parquetTable, sourceBackup }: S3DeliveryStreamProps): string {
+  const options = [...(partitionKeys ?? []), ...(parquetTable ? ['parquet'] : []), ...(sourceBackup ? ['source'] : [])]
+  return ['Stream', ...options].join('-')
 }
 
 /**

@@ -1,38 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Duration } from 'aws-cdk-lib'
-import * as lambda from 'aws-cdk-lib/aws-lambda'
+import { Duration, Size } from 'aws-cdk-lib'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Analysis } from '../../lib/analysis.ts'
-import { Stream, type StreamProps } from '../../lib/stream.ts'
+import { S3DeliveryStream, type S3DeliveryStreamProps } from '../../lib/s3-delivery-stream.ts'
+import { dataProcessor } from '../support/data-processor.ts'
 import { only, statements, synthesised } from '../support/synth.ts'
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:123456789012:function:processor:live'
 const BUCKET = 'arn:aws:s3:::clicks'
 
-function stream(props: Partial<StreamProps> = {}, parquet = false) {
+function stream(props: Partial<S3DeliveryStreamProps> = {}, parquet = false) {
   const { template } = synthesised((stack) => {
     const bucket = s3.Bucket.fromBucketName(stack, 'Bucket', 'clicks')
-    const processor = lambda.Function.fromFunctionAttributes(stack, 'Function', {
-      functionArn: FUNCTION,
-      sameEnvironment: true,
-    })
     const parquetTable = parquet
       ? new Analysis(stack, 'Analysis', { bucket, queryResults: bucket, parquet }).clicksTable
       : undefined
-    return new Stream(stack, 'Stream', { bucket, processor, parquetTable, ...props })
+    return new S3DeliveryStream(stack, 'Stream', { bucket, processor: dataProcessor(FUNCTION), parquetTable, ...props })
   })
   const properties = only(template, 'AWS::KinesisFirehose::DeliveryStream')
   return { template, properties, destination: properties.ExtendedS3DestinationConfiguration }
 }
-
-const parameters = (destination: any) =>
-  Object.fromEntries(
-    destination.ProcessingConfiguration.Processors[0].Parameters.map((one: any) => [
-      one.ParameterName,
-      one.ParameterValue,
-    ]),
-  )
 
 test('the source is Direct PUT, encrypted at rest', () => {
   const { properties } = stream()
@@ -40,34 +28,8 @@ test('the source is Direct PUT, encrypted at rest', () => {
   assert.deepEqual(properties.DeliveryStreamEncryptionConfigurationInput, { KeyType: 'AWS_OWNED_CMK' })
 })
 
-test('the processor has an explicit buffer, interval and retries', () => {
-  const { destination } = stream()
-  assert.equal(destination.ProcessingConfiguration.Enabled, true)
-  const { RoleArn, ...rest } = parameters(destination)
-  assert.deepEqual(rest, {
-    LambdaArn: FUNCTION,
-    BufferSizeInMBs: '0.85',
-    BufferIntervalInSeconds: '60',
-    NumberOfRetries: '3',
-  })
-  assert.deepEqual(RoleArn, destination.RoleARN)
-})
-
-test('the buffer follows the fields of a line', () => {
-  const { destination } = stream({ settings: { lookupAttributes: ['species', 'description'] } })
-  assert.equal(parameters(destination).BufferSizeInMBs, '0.3')
-})
-
-test('buffers and retries are options', () => {
-  const { destination } = stream({
-    processorBufferMib: 0.25,
-    processorInterval: Duration.seconds(0),
-    processorRetries: 1,
-    destinationSizeMib: 5,
-    destinationInterval: Duration.seconds(60),
-  })
-  const { BufferSizeInMBs, BufferIntervalInSeconds, NumberOfRetries } = parameters(destination)
-  assert.deepEqual([BufferSizeInMBs, BufferIntervalInSeconds, NumberOfRetries], ['0.25', '0', '1'])
+test('buffers are options', () => {
+  const { destination } = stream({ bufferingSize: Size.mebibytes(5), bufferingInterval: Duration.seconds(60) })
   assert.deepEqual(destination.BufferingHints, { IntervalInSeconds: 60, SizeInMBs: 5 })
 })
 
@@ -99,7 +61,7 @@ test('the source backup is optional', () => {
 })
 
 test('partitions are below the hours', () => {
-  const { destination } = stream({ settings: { partitionKeys: ['goodevil', 'species'] } })
+  const { destination } = stream({ partitionKeys: ['goodevil', 'species'] })
   assert.deepEqual(destination.DynamicPartitioningConfiguration, {
     Enabled: true,
     RetryOptions: { DurationInSeconds: 300 },
@@ -118,25 +80,28 @@ test('options that are fixed at creation replace the stream', () => {
     plain,
     id(stream({ sourceBackup: true })),
     id(stream({}, true)),
-    id(stream({ settings: { partitionKeys: ['species'] } })),
-    id(stream({ settings: { partitionKeys: ['goodevil'] } })),
-    id(stream({ settings: { partitionKeys: ['goodevil'] }, sourceBackup: true })),
+    id(stream({ partitionKeys: ['species'] })),
+    id(stream({ partitionKeys: ['goodevil'] })),
+    id(stream({ partitionKeys: ['goodevil'], sourceBackup: true })),
   ]
   assert.equal(new Set(ids).size, ids.length)
   // All other changes are in place.
-  assert.equal(
-    id(stream({ compressed: false, destinationSizeMib: 5, processorRetries: 9, processorBufferMib: 0.2 })),
-    plain,
-  )
+  assert.equal(id(stream({ compressed: false, bufferingSize: Size.mebibytes(5) })), plain)
 })
 
 test("Firehose's requirements of partitions and Parquet are validated at synthesis", () => {
-  assert.throws(() => stream({ settings: { partitionKeys: ['species'] }, destinationSizeMib: 63 }), /at least 64 MiBs/)
   assert.throws(
-    () => stream({ settings: { partitionKeys: ['species'] }, destinationInterval: Duration.seconds(59) }),
-    /at least 60 seconds/,
+    () => stream({ partitionKeys: ['species'], bufferingSize: Size.mebibytes(63) }),
+    /^Error: bufferingSize in MiB: found 63; accepted: 64 to 128$/,
   )
-  assert.throws(() => stream({ destinationSizeMib: 63 }, true), /at least 64 MiBs/)
+  assert.throws(
+    () => stream({ partitionKeys: ['species'], bufferingInterval: Duration.seconds(59) }),
+    /^Error: bufferingInterval in seconds: found 59; accepted: 60 to 900$/,
+  )
+  assert.throws(
+    () => stream({ bufferingSize: Size.mebibytes(63) }, true),
+    /^Error: bufferingSize in MiB: found 63; accepted: 64 to 128$/,
+  )
 })
 
 test("Parquet has the columns of the analysts' table", () => {
@@ -177,6 +142,7 @@ test('its role may only invoke the function and write its objects and its log', 
   const { template } = stream()
   const [group] = Object.keys(template.findResources('AWS::Logs::LogGroup'))
   assert.deepEqual(permissions(template), [
+    { Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: [FUNCTION] },
     {
       Effect: 'Allow',
       Action: ['s3:GetBucketLocation', 's3:ListBucket', 's3:ListBucketMultipartUploads'],
@@ -187,15 +153,17 @@ test('its role may only invoke the function and write its objects and its log', 
       Action: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject'],
       Resource: [`${BUCKET}/errors/*`, `${BUCKET}/firehose/*`],
     },
-    { Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: [FUNCTION] },
     { Effect: 'Allow', Action: 'logs:PutLogEvents', Resource: [{ 'Fn::GetAtt': [group, 'Arn'] }] },
   ])
-  assert.equal(Object.keys(template.findResources('AWS::IAM::Policy')).length, 0)
+  const created = Object.values(template.findResources('AWS::KinesisFirehose::DeliveryStream'))[0]!
+  const policies = Object.keys(template.findResources('AWS::IAM::Policy'))
+  assert.equal(policies.length, 1)
+  assert.ok(created.DependsOn.includes(policies[0]), 'the stream is created after its permissions')
 })
 
 test('an option adds only its permissions to the role, without wildcards', () => {
   const backup = permissions(stream({ sourceBackup: true }).template)
-  assert.deepEqual(backup[1]!.Resource, [`${BUCKET}/errors/*`, `${BUCKET}/firehose/*`, `${BUCKET}/source/*`])
+  assert.deepEqual(backup[2]!.Resource, [`${BUCKET}/errors/*`, `${BUCKET}/firehose/*`, `${BUCKET}/source/*`])
   const { template } = stream({}, true)
   const glue = (...name: unknown[]) => ({
     'Fn::Join': [

@@ -3,15 +3,15 @@ import { test } from 'node:test'
 import { Duration } from 'aws-cdk-lib'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
-import { Processor, type ProcessorProps } from '../../lib/processor.ts'
-import { bundling } from '../support/bundling.ts'
+import { ClickProcessor, type ClickProcessorProps } from '../../lib/click-processor.ts'
+import { placeholder } from '../support/code.ts'
 import { only, statements, synthesised } from '../support/synth.ts'
 
 const URL = 'https://example.com/prod'
 
-function processor(props: Partial<ProcessorProps> = {}) {
+function processor(props: Partial<ClickProcessorProps> = {}) {
   const { template } = synthesised(
-    (stack) => new Processor(stack, 'Processor', { lookupApiUrl: URL, bundling, ...props }),
+    (stack) => new ClickProcessor(stack, 'Processor', { lookupApiUrl: URL, code: placeholder(), ...props }),
   )
   return { template, fn: only(template, 'AWS::Lambda::Function') }
 }
@@ -36,17 +36,17 @@ test('it is a small Graviton function on Amazon Linux 2023, in no VPC', () => {
 test('machine, timeout and concurrency are options', () => {
   const { fn } = processor({
     architecture: lambda.Architecture.X86_64,
-    memoryMb: 256,
+    memorySize: 256,
     timeout: Duration.minutes(1),
     reservedConcurrentExecutions: 20,
-    logLevel: lambda.ApplicationLogLevel.WARN,
+    logLevel: lambda.ApplicationLogLevel.DEBUG,
     logRetention: logs.RetentionDays.ONE_WEEK,
   })
   assert.deepEqual(
     [fn.Architectures, fn.MemorySize, fn.Timeout, fn.ReservedConcurrentExecutions],
     [['x86_64'], 256, 60, 20],
   )
-  assert.equal(fn.LoggingConfig.ApplicationLogLevel, 'WARN')
+  assert.equal(fn.LoggingConfig.ApplicationLogLevel, 'DEBUG')
 })
 
 test('the environment contains only the settings', () => {
@@ -64,7 +64,7 @@ test('the environment contains only the settings', () => {
 })
 
 /** The permissions of the function's role besides logs and traces. */
-function permissions(props: Partial<ProcessorProps>): Record<string, any>[] {
+function permissions(props: Partial<ClickProcessorProps>): Record<string, any>[] {
   const all = statements(processor(props).template).map(({ statement }) => statement)
   return all.filter(({ Action }) => !/^(logs|xray):/.test(String(Action)))
 }
@@ -98,9 +98,9 @@ test('with a signature, the role may call the API in the URL, or what has the AR
 })
 
 test('a private API is called from subnets of its VPC', () => {
-  const network = { subnetIds: ['subnet-0a1b2c3d'], securityGroupIds: ['sg-0a1b2c3d'] }
+  const network = { subnets: [{ subnetId: 'subnet-0a1b2c3d' }], securityGroups: [{ securityGroupId: 'sg-0a1b2c3d' }] }
   const { fn } = processor({ network })
-  assert.deepEqual(fn.VpcConfig, { SubnetIds: network.subnetIds, SecurityGroupIds: network.securityGroupIds })
+  assert.deepEqual(fn.VpcConfig, { SubnetIds: ['subnet-0a1b2c3d'], SecurityGroupIds: ['sg-0a1b2c3d'] })
   const [ofNetwork] = permissions({ network })
   assert.ok(ofNetwork!.Action.includes('ec2:CreateNetworkInterface'))
 })

@@ -7,14 +7,14 @@ import { DeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
 import { AwsSolutionsChecks } from 'cdk-nag'
 
 import { Edge } from '../../lib/edge.ts'
-import { Firewall, type FirewallProps } from '../../lib/firewall.ts'
+import { ApiFirewall, type ApiFirewallProps } from '../../lib/api-firewall.ts'
 import { app, only, synthesised } from '../support/synth.ts'
 
-const firewall = (props: Omit<FirewallProps, 'api'> = {}) =>
+const firewall = (props: Omit<ApiFirewallProps, 'api'> = {}) =>
   synthesised((stack) => {
     const api = new RestApi(stack, 'Api')
     api.root.addMethod('PUT', new MockIntegration())
-    return new Firewall(stack, 'Firewall', { api, ...props })
+    return new ApiFirewall(stack, 'Firewall', { api, ...props })
   }).template
 
 const template = firewall({ bodyBytes: 8192 })
@@ -126,7 +126,7 @@ test('cdk-nag finds nothing in an edge with a firewall', () => {
   const stack = new Stack(checked, 'Test')
   const deliveryStream = DeliveryStream.fromDeliveryStreamName(stack, 'Stream', 'clicks')
   const { api } = new Edge(stack, 'Edge', { deliveryStream })
-  new Firewall(stack, 'Firewall', { api })
+  new ApiFirewall(stack, 'Firewall', { api })
   Validations.of(checked).addPlugins(new AwsSolutionsChecks(checked))
   checked.synth()
 })
