@@ -1,5 +1,10 @@
 /** Constructs of the click stream for other CDK apps. The app in this package's repository is built from the same. */
-export { AliasedFunction, type AliasedFunctionOptions, type AliasedFunctionProps, type Network } from './aliased-function.ts'
+export {
+  AliasedFunction,
+  type AliasedFunctionOptions,
+  type AliasedFunctionProps,
+  type Network,
+} from './aliased-function.ts'
 export { ApiFirewall, type ApiFirewallProps } from './api-firewall.ts'
 export { ClickProcessor, type ClickProcessorProps } from './click-processor.ts'
 export { Collector, type CollectorProps } from './collector.ts'
@@ -9,7 +14,7 @@ export type { Throttle } from './edge/rest-api.ts'
 export { FanOut, type FanOutProps } from './fan-out.ts'
 export type { LookupApi } from './lookup-api.ts'
 export { lineFields, type ProcessorSettings, type RecordField } from './processor-settings.ts'
-export { QueueWithDeadLetters, type QueueProps } from './queue.ts'
+export { QueueWithDeadLetters, type QueueWithDeadLettersOptions, type QueueWithDeadLettersProps } from './queue.ts'
 export { S3DeliveryStream, type S3DeliveryStreamProps } from './s3-delivery-stream.ts'
 export { type Capacity, ServiceStream, type ServiceStreamProps } from './service-stream.ts'
 export { type StreamChoices, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'

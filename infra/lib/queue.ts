@@ -1,36 +1,54 @@
-import { ArnFormat, Duration, Stack } from 'aws-cdk-lib'
+import { ArnFormat, Duration, Stack, Token } from 'aws-cdk-lib'
+import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
+import { between, check } from './check.ts'
 
-export interface QueueProps {
+export interface QueueWithDeadLettersOptions {
+  /** How long a received message is hidden from other consumers, up to 12 hours. @default 30 seconds, SQS's own */
+  readonly visibilityTimeout?: Duration
+  /** How often a message is received before it becomes a dead letter, 1 to 1,000. @default 5 */
+  readonly maxReceiveCount?: number
+  /** A customer managed key. Senders and consumers need permission for it. @default SQS's own keys */
+  readonly encryptionKey?: kms.IKey
+}
+
+export interface QueueWithDeadLettersProps extends QueueWithDeadLettersOptions {
   /** Its name, which the stack's name precedes. */
   readonly name: string
-  /** How long a received message is hidden from other consumers. @default 30 seconds, SQS's own */
-  readonly visibilityTimeout?: Duration
-  /** How often a message is received before it becomes a dead letter. @default 5 */
-  readonly maxReceiveCount?: number
 }
 
 /** The maximum of SQS, so that a consumer can be down for long. */
 const RETENTION = Duration.days(14)
 
-/** A queue with a dead-letter queue of its own, both encrypted with SQS's keys and accessible only over TLS. */
+/** A queue with a dead-letter queue of its own, both encrypted and accessible only over TLS. */
 export class QueueWithDeadLetters extends Construct {
   readonly queue: sqs.Queue
   readonly deadLetters: sqs.Queue
 
-  constructor(scope: Construct, id: string, props: QueueProps) {
+  /** @throws {Error} for invalid props */
+  constructor(scope: Construct, id: string, props: QueueWithDeadLettersProps) {
     super(scope, id)
     const stack = Stack.of(this)
     // The two queues refer to each other, so one needs a fixed name.
     const queueName = `${stack.stackName}-${props.name}`
+    const isName = Token.isUnresolved(queueName) || /^[\w-]{1,80}$/.test(queueName)
+    const receives = props.maxReceiveCount ?? 5
+    check(
+      !isName && `name: found ${queueName}; accepted: letters, digits, - and _, with the stack's name at most 80`,
+      between('maxReceiveCount', receives, 1, 1_000),
+      !Number.isInteger(receives) && `maxReceiveCount: found ${receives}; accepted: a whole number`,
+      between('visibilityTimeout in seconds', props.visibilityTimeout?.toSeconds({ integral: false }), 0, 43_200),
+    )
     const queueArn = stack.formatArn({
       service: 'sqs',
       resource: queueName,
       arnFormat: ArnFormat.NO_RESOURCE_NAME,
     })
     const secured = {
-      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      ...(props.encryptionKey
+        ? { encryption: sqs.QueueEncryption.KMS, encryptionMasterKey: props.encryptionKey }
+        : { encryption: sqs.QueueEncryption.SQS_MANAGED }),
       enforceSSL: true,
       retentionPeriod: RETENTION,
     }
@@ -45,7 +63,7 @@ export class QueueWithDeadLetters extends Construct {
       ...secured,
       queueName,
       visibilityTimeout: props.visibilityTimeout,
-      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: props.maxReceiveCount ?? 5 },
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: receives },
     })
   }
 }
