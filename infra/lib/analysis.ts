@@ -1,10 +1,11 @@
-import { Names, RemovalPolicy } from 'aws-cdk-lib'
+import { type Duration, Names, RemovalPolicy } from 'aws-cdk-lib'
 import * as athena from 'aws-cdk-lib/aws-athena'
 import * as glue from 'aws-cdk-lib/aws-glue'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { clickColumns, ERROR_TYPE, ERROR_TYPES, FAILED_RECORD_COLUMNS, HOUR } from './analysis/columns.ts'
 import { SAVED_QUERIES } from './analysis/queries.ts'
+import { DEFAULT_RETENTION } from './buckets.ts'
 import { HOURS, layout } from './layout.ts'
 import type { ProcessorSettings } from './processor-settings.ts'
 
@@ -15,10 +16,10 @@ export interface AnalysisProps {
   readonly queryResults: s3.IBucket
   /** The processor's settings, which the columns follow. @default the processor's own defaults */
   readonly settings?: ProcessorSettings
-  /** How long delivered objects are kept, in days: the range of their partitions. @default 365 */
-  readonly deliveredDays?: number
-  /** The same for the error output. @default 730 */
-  readonly errorDays?: number
+  /** How long delivered objects are kept, in whole days: the range of their partitions. @default 365 days */
+  readonly deliveredRetention?: Duration
+  /** The same for the error output. @default 730 days */
+  readonly errorRetention?: Duration
   /** Delivered objects are Parquet instead of JSON lines. @default false */
   readonly parquet?: boolean
   /**
@@ -53,7 +54,7 @@ export class Analysis extends Construct {
       partitionKeys: [HOUR],
       dataFormat: props.parquet ? glue.DataFormat.PARQUET : glue.DataFormat.JSON,
       s3Prefix: layout.delivered,
-      partitionProjection: { [HOUR.name]: hours(props.deliveredDays ?? 365) },
+      partitionProjection: { [HOUR.name]: hours(props.deliveredRetention ?? DEFAULT_RETENTION.delivered) },
     })
     this.failedRecordsTable = this.table('FailedRecords', props.bucket, {
       tableName: 'failed_records',
@@ -64,7 +65,7 @@ export class Analysis extends Construct {
       s3Prefix: layout.errors,
       partitionProjection: {
         [ERROR_TYPE.name]: glue.PartitionProjectionConfiguration.enum({ values: ERROR_TYPES }),
-        [HOUR.name]: hours(props.errorDays ?? 730),
+        [HOUR.name]: hours(props.errorRetention ?? DEFAULT_RETENTION.errors),
       },
     })
     this.workGroup = this.athenaWorkGroup(props.queryResults, props.scanLimitGb ?? 10)
@@ -125,13 +126,13 @@ export class Analysis extends Construct {
 }
 
 /**
- * The hours of the last `days`, in UTC, in the format of the objects' names.
+ * The hours that are kept, in UTC, in the format of the objects' names.
  *
  * @see https://docs.aws.amazon.com/athena/latest/ug/partition-projection-kinesis-firehose-example.html
  */
-function hours(days: number): glue.PartitionProjectionConfiguration {
+function hours(kept: Duration): glue.PartitionProjectionConfiguration {
   return glue.PartitionProjectionConfiguration.date({
-    min: `NOW-${days}DAYS`,
+    min: `NOW-${kept.toDays()}DAYS`,
     max: 'NOW',
     format: HOURS,
     step: { interval: 1, intervalUnit: glue.DateIntervalUnit.HOURS },

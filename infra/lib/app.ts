@@ -3,6 +3,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import type { AliasedFunctionOptions, Network } from './aliased-function.ts'
 import { builtCode, type CodeOf, type FunctionName } from './app/code.ts'
+import type { ObjectRetention } from './buckets.ts'
 import { ClickStreamStack } from './click-stream-stack.ts'
 import {
   type Configuration,
@@ -99,7 +100,7 @@ function clicks(app: App, configuration: Configuration, { stackName, machine }: 
       logRetention: configuration.logDays,
     },
     firewallRequests: configuration.firewallRequests,
-    storage: { deliveredDays: configuration.deliveredDays, errorDays: configuration.errorDays },
+    storage: retention(configuration),
     keepOwnAlarmTopic: hasIngest(configuration),
     fanOut: configuration.fanOut,
   })
@@ -151,7 +152,7 @@ function ingest(
       : undefined,
     firewallRequests: configuration.firewallRequests,
     delivery: delivery(configuration),
-    storage: { deliveredDays: configuration.deliveredDays, errorDays: configuration.errorDays },
+    storage: retention(configuration),
     logRetention: configuration.logDays,
     ...(click
       ? { alarmTopic: click.alarmTopic }
@@ -178,6 +179,14 @@ function delivery(configuration: Configuration) {
     bufferingInterval: seconds(configuration.destinationSeconds),
     compressed: configuration.compression !== 'none',
   }
+}
+
+function retention({ deliveredDays, errorDays }: Configuration): ObjectRetention {
+  return { deliveredRetention: days(deliveredDays), errorRetention: days(errorDays) }
+}
+
+function days(number: number | undefined): Duration | undefined {
+  return number === undefined ? undefined : Duration.days(number)
 }
 
 function seconds(number: number | undefined): Duration | undefined {

@@ -3,6 +3,7 @@ import * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 import { Analysis } from './analysis.ts'
 import { ApiFirewall } from './api-firewall.ts'
+import { ClickBuckets, type ClickBucketsProps } from './buckets.ts'
 import { ClickProcessor, type ClickProcessorProps } from './click-processor.ts'
 import { Edge, type EdgeProps } from './edge.ts'
 import { addFanOut } from './fan-out.ts'
@@ -10,7 +11,6 @@ import { layout } from './layout.ts'
 import { Operations } from './operations.ts'
 import type { Thresholds } from './operations/alarms.ts'
 import { S3DeliveryStream, type S3DeliveryStreamProps } from './s3-delivery-stream.ts'
-import { Storage, type StorageProps } from './storage.ts'
 
 /** The firewall's limit of a body: the longest click has 1.6 KiB. */
 const MAX_CLICK_BYTES = 8192
@@ -26,8 +26,8 @@ export interface ClickStreamStackProps extends StackProps {
   readonly edge?: Omit<EdgeProps, 'deliveryStream'>
   /** Adds a firewall that allows this many requests per address in 5 minutes. @default none */
   readonly firewallRequests?: number
-  /** How long objects are kept. @default see {@link StorageProps} */
-  readonly storage?: StorageProps
+  /** How long objects are kept. @default see {@link ClickBucketsProps} */
+  readonly storage?: ClickBucketsProps
   /** The topic of the alarms. @default a new topic */
   readonly alarmTopicArn?: string
   /** Creates the stack's own topic even if `alarmTopicArn` is given, because another stack may still import it. @default false */
@@ -53,14 +53,14 @@ export class ClickStreamStack extends Stack {
     super(scope, id, props)
     const { settings } = props.processor
 
-    const storage = new Storage(this, 'Storage', props.storage)
+    const storage = new ClickBuckets(this, 'Storage', props.storage)
     const analysis = new Analysis(this, 'Analysis', {
       bucket: storage.bucket,
       queryResults: storage.queryResults,
       settings,
       parquet: props.parquet,
-      deliveredDays: storage.deliveredDays,
-      errorDays: storage.errorDays,
+      deliveredRetention: storage.deliveredRetention,
+      errorRetention: storage.errorRetention,
     })
     const processor = new ClickProcessor(this, 'Processor', props.processor)
     const stream = new S3DeliveryStream(this, 'Stream', {

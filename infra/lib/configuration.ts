@@ -17,6 +17,7 @@ import {
   whole,
 } from './configuration/option.ts'
 import { HOUR } from './analysis/columns.ts'
+import { DEFAULT_RETENTION } from './buckets.ts'
 import { hasIngest, ingestContradictions, streams } from './configuration/ingest.ts'
 import { suggestion } from './configuration/nearest.ts'
 import { standaloneContradictions } from './configuration/standalone.ts'
@@ -30,7 +31,6 @@ import {
   outputName,
   type ProcessorSettings,
 } from './processor-settings.ts'
-import { DEFAULT_DAYS } from './storage.ts'
 
 const secretName = text(/^[A-Za-z0-9/_+=.@-]{1,512}$/, 'the name of a secret in AWS Secrets Manager')
 const secretVersion = text(/^[A-Za-z0-9-]{32,64}$/, 'the id of a version of that secret')
@@ -319,8 +319,8 @@ function contradictions(given: Configuration): string[] {
       'lookupSubnets and lookupSecurityGroups: found one of the two; accepted: both or none',
     ],
     [
-      (given.errorDays ?? Infinity) <= (given.deliveredDays ?? DEFAULT_DAYS.delivered),
-      `errorDays: found ${given.errorDays}; accepted: more than the ${given.deliveredDays ?? DEFAULT_DAYS.delivered} of deliveredDays, as failures may be noticed late`,
+      (given.errorDays ?? Infinity) <= (given.deliveredDays ?? DEFAULT_RETENTION.delivered.toDays()),
+      `errorDays: found ${given.errorDays}; accepted: more than the ${given.deliveredDays ?? DEFAULT_RETENTION.delivered.toDays()} of deliveredDays, as failures may be noticed late`,
     ],
     [
       keys.length > 0 && (given.onUnknownKey === 'pass' || given.onLookupUnavailable === 'pass'),

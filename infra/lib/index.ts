@@ -6,6 +6,13 @@ export {
   type Network,
 } from './aliased-function.ts'
 export { ApiFirewall, type ApiFirewallProps } from './api-firewall.ts'
+export {
+  ClickBuckets,
+  type ClickBucketsProps,
+  IngestBuckets,
+  type IngestBucketsProps,
+  type ObjectRetention,
+} from './buckets.ts'
 export { ClickProcessor, type ClickProcessorProps } from './click-processor.ts'
 export { Collector, type CollectorProps } from './collector.ts'
 export type { CollectorSettings } from './collector/settings.ts'

@@ -4,6 +4,7 @@ import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 import { ApiFirewall } from './api-firewall.ts'
+import { IngestBuckets, type ObjectRetention } from './buckets.ts'
 import { Collector, type CollectorProps } from './collector.ts'
 import { addFanOut } from './fan-out.ts'
 import { layout } from './layout.ts'
@@ -12,7 +13,6 @@ import { addAlarms } from './operations/raise.ts'
 import { collectorRows, deadLettersRow, errorObjectsRow, postRow, streamRows } from './operations/services.ts'
 import { alarmTopic, type AlarmTopicProps } from './operations/topic.ts'
 import type { S3DeliveryStreamProps } from './s3-delivery-stream.ts'
-import { type DaysKept, ServicesStorage } from './storage.ts'
 import { type StreamChoices, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
 
 /** The settings of each part; defaults are the parts' own. */
@@ -29,8 +29,8 @@ export interface IngestStackProps extends StackProps, AlarmTopicProps {
   readonly firewallRequests?: number
   /** For every stream. @default see {@link S3DeliveryStreamProps} */
   readonly delivery?: Omit<S3DeliveryStreamProps, 'bucket' | 'source' | 'prefix' | 'processor'>
-  /** How long objects are kept. @default see {@link DaysKept} */
-  readonly storage?: DaysKept
+  /** How long objects are kept. @default see {@link ObjectRetention} */
+  readonly storage?: ObjectRetention
   /** How long logs are kept. @default one month */
   readonly logRetention?: RetentionDays
   /** The topic of the alarms. @default that of `alarmTopicArn`, or else a new topic */
@@ -52,7 +52,7 @@ export class IngestStack extends Stack {
     const topic = props.alarmTopic ?? alarmTopic(this, props)
 
     const folders = [...names.map((name) => `${name}/`), ...(props.collector ? [layout.collected] : [])]
-    const { bucket } = new ServicesStorage(this, 'Storage', { ...props.storage, folders })
+    const { bucket } = new IngestBuckets(this, 'Storage', { ...props.storage, folders })
     const delivery = { ...props.delivery, bucket, logRetention: props.logRetention }
     const ingest = names.length > 0 ? this.addStreams(props, delivery) : undefined
     const collector = props.collector && this.addCollector(props.collector, props, delivery, ingest)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { Duration } from 'aws-cdk-lib'
 import * as athena from 'aws-cdk-lib/aws-athena'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Analysis, type AnalysisProps } from '../../lib/analysis.ts'
@@ -266,7 +267,7 @@ test('an empty bucket has no rows', () => {
 })
 
 test('objects beyond their retention are not read', () => {
-  assert.deepEqual(runSavedQuery(template({ deliveredDays: 1 }), objects, 'Clicks by hour', NOW), [
+  assert.deepEqual(runSavedQuery(template({ deliveredRetention: Duration.days(1) }), objects, 'Clicks by hour', NOW), [
     { datehour: '2026/11/20/10', clicks: 2 },
     { datehour: '2026/11/20/09', clicks: 2 },
   ])

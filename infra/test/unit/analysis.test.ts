@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Stack, Validations } from 'aws-cdk-lib'
+import { Duration, Stack, Validations } from 'aws-cdk-lib'
 import type { Template } from 'aws-cdk-lib/assertions'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { AwsSolutionsChecks } from 'cdk-nag'
@@ -94,7 +94,7 @@ test('a failed record has the fields of an error object', () => {
 })
 
 test('hours are projected as far back as objects are kept', () => {
-  const { template } = analysis({ deliveredDays: 30, errorDays: 40 })
+  const { template } = analysis({ deliveredRetention: Duration.days(30), errorRetention: Duration.days(40) })
   const range = (name: string) => table(template, name).Parameters['projection.datehour.range']
   assert.deepEqual([range('clicks'), range('failed_records')], ['NOW-30DAYS,NOW', 'NOW-40DAYS,NOW'])
 })

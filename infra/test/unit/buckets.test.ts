@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Duration, Lazy } from 'aws-cdk-lib'
 import type { Template } from 'aws-cdk-lib/assertions'
-import { ServicesStorage, type ServicesStorageProps, Storage, type StorageProps } from '../../lib/storage.ts'
+import { ClickBuckets, type ClickBucketsProps, IngestBuckets, type IngestBucketsProps } from '../../lib/buckets.ts'
 import { synthesised } from '../support/synth.ts'
 
-function buckets(props: StorageProps = {}) {
-  const { template } = synthesised((stack) => new Storage(stack, 'Storage', props))
+const { days, hours } = Duration
+
+function buckets(props: ClickBucketsProps = {}) {
+  const { template } = synthesised((stack) => new ClickBuckets(stack, 'Storage', props))
   const found = template.findResources('AWS::S3::Bucket')
   const called = (part: string) => Object.values(found)[Object.keys(found).findIndex((id) => id.includes(part))]!
   return {
@@ -40,14 +43,14 @@ test('the policy of a retained bucket is retained', () => {
 })
 
 test('the error output is kept for longer than the clicks', () => {
-  const kept = (props: StorageProps) => {
-    const { built } = synthesised((stack) => new Storage(stack, 'Storage', props))
-    return [built.deliveredDays, built.errorDays]
+  const kept = (props: ClickBucketsProps) => {
+    const { built } = synthesised((stack) => new ClickBuckets(stack, 'Storage', props))
+    return [built.deliveredRetention.toDays(), built.errorRetention.toDays()]
   }
   assert.deepEqual(kept({}), [365, 730])
-  assert.deepEqual(kept({ deliveredDays: 30 }), [30, 730])
-  assert.deepEqual(kept({ deliveredDays: 1000 }), [1000, 2000])
-  assert.deepEqual(kept({ deliveredDays: 30, errorDays: 60 }), [30, 60])
+  assert.deepEqual(kept({ deliveredRetention: days(30) }), [30, 730])
+  assert.deepEqual(kept({ deliveredRetention: days(1000) }), [1000, 2000])
+  assert.deepEqual(kept({ deliveredRetention: days(30), errorRetention: days(60) }), [30, 60])
 })
 
 test('every bucket denies requests without TLS 1.2', () => {
@@ -90,11 +93,16 @@ test('clicks are versioned, and left-overs expire', () => {
 })
 
 test('retention is an option, and objects do not move shortly before they expire', () => {
-  const { clicks, results, logs } = buckets({ deliveredDays: 30, errorDays: 31, queryResultDays: 2, accessLogDays: 3 })
-  const days = (bucket: typeof clicks) =>
+  const { clicks, results, logs } = buckets({
+    deliveredRetention: days(30),
+    errorRetention: days(31),
+    queryResultRetention: days(2),
+    accessLogRetention: days(3),
+  })
+  const expirations = (bucket: typeof clicks) =>
     bucket.Properties.LifecycleConfiguration.Rules.map((rule: any) => rule.ExpirationInDays)
-  assert.deepEqual(days(clicks), [30, 30, 31, 31, undefined])
-  assert.deepEqual([days(results), days(logs)], [[2], [3]])
+  assert.deepEqual(expirations(clicks), [30, 30, 31, 31, undefined])
+  assert.deepEqual([expirations(results), expirations(logs)], [[2], [3]])
   assert.ok(!JSON.stringify(clicks).includes('Transitions'))
 })
 
@@ -107,9 +115,9 @@ test('access is logged, and the error output has request metrics', () => {
 })
 
 /** The bucket of services' records, with a stream and the collector. */
-function services(props: Partial<ServicesStorageProps> = {}) {
+function services(props: Partial<IngestBucketsProps> = {}) {
   const { template } = synthesised(
-    (stack) => new ServicesStorage(stack, 'Storage', { folders: ['orders/', 'rawdata/'], ...props }),
+    (stack) => new IngestBuckets(stack, 'Storage', { folders: ['orders/', 'rawdata/'], ...props }),
   )
   const found = template.findResources('AWS::S3::Bucket')
   const { Properties } = found[Object.keys(found).find((one) => one.includes('Records'))!]!
@@ -117,7 +125,7 @@ function services(props: Partial<ServicesStorageProps> = {}) {
 }
 
 test("services' records have a lifecycle rule per folder, with the retention of clicks", () => {
-  const { template, found, Properties, rules } = services({ deliveredDays: 60 })
+  const { template, found, Properties, rules } = services({ deliveredRetention: days(60) })
   assert.deepEqual(
     rules.map(({ Id, Prefix, ExpirationInDays }) => [Id, Prefix, ExpirationInDays]),
     [
@@ -150,13 +158,12 @@ test('objects of a removed stream expire, and no rule of a folder lasts longer',
   )
   for (const kept of [
     {},
-    { deliveredDays: 1000 },
-    { deliveredDays: 30, errorDays: 60 },
-    { deliveredDays: 90, errorDays: 60 },
+    { deliveredRetention: days(1000) },
+    { deliveredRetention: days(30), errorRetention: days(60) },
   ]) {
-    const days = services(kept).rules.map(({ ExpirationInDays = 0 }) => ExpirationInDays as number)
-    assert.equal(days.at(-1), Math.max(...days), JSON.stringify(kept))
-    assert.ok(days.at(-1)! > 0)
+    const expirations = services(kept).rules.map(({ ExpirationInDays = 0 }) => ExpirationInDays as number)
+    assert.equal(expirations.at(-1), Math.max(...expirations), JSON.stringify(kept))
+    assert.ok(expirations.at(-1)! > 0)
   }
   assert.deepEqual(removed.rules.at(-1), {
     Id: 'others',
@@ -165,3 +172,45 @@ test('objects of a removed stream expire, and no rule of a folder lasts longer',
     NoncurrentVersionExpiration: { NoncurrentDays: 30 },
   })
 })
+
+const NEEDS_DAYS = 'accepted: whole days, at least 1'
+const LONGER = 'as failures may be noticed late'
+const unknown = days(Lazy.number({ produce: () => 1 }))
+
+for (const [props, found] of [
+  [{ deliveredRetention: hours(36) }, `deliveredRetention: found 1 day 12 hours; ${NEEDS_DAYS}`],
+  [{ deliveredRetention: days(0) }, `deliveredRetention: found 0 days; ${NEEDS_DAYS}`],
+  [{ errorRetention: hours(1) }, `errorRetention: found 1 hour; ${NEEDS_DAYS}`],
+  [{ accessLogRetention: days(0) }, `accessLogRetention: found 0 days; ${NEEDS_DAYS}`],
+  [{ accessLogRetention: unknown }, `accessLogRetention: found <token> days; ${NEEDS_DAYS}`],
+  [
+    { deliveredRetention: days(90), errorRetention: days(60) },
+    `errorRetention: found 60 days; accepted: more than the 90 days of deliveredRetention, ${LONGER}`,
+  ],
+  [
+    { errorRetention: days(365) },
+    `errorRetention: found 365 days; accepted: more than the 365 days of deliveredRetention, ${LONGER}`,
+  ],
+] as [ClickBucketsProps, string][]) {
+  test(`rejected by both: ${found}`, () => {
+    assert.throws(() => buckets(props), { message: found })
+    assert.throws(() => services(props), { message: found })
+  })
+}
+
+test('rejected: the retention of query results is no whole day', () =>
+  assert.throws(() => buckets({ queryResultRetention: hours(25) }), {
+    message: `queryResultRetention: found 1 day 1 hour; ${NEEDS_DAYS}`,
+  }))
+
+for (const [folders, found] of [
+  [['orders'], 'orders'],
+  [['/'], '/'],
+  [['errors/'], 'errors/'],
+  [['orders/', 'rawdata/', 'orders/'], 'orders/'],
+] as const) {
+  test(`rejected: the folders ${folders.join(' and ')}`, () =>
+    assert.throws(() => services({ folders: [...folders] }), {
+      message: `folders: found "${found}"; accepted: different names with a slash at the end, not errors/`,
+    }))
+}

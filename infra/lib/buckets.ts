@@ -1,56 +1,60 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
+import { check, type Fault } from './check.ts'
 import { layout } from './layout.ts'
 
 /** The default retention. */
-export const DEFAULT_DAYS = { delivered: 365, errors: 730 } as const
+export const DEFAULT_RETENTION = { delivered: Duration.days(365), errors: Duration.days(730) } as const
 
-/** How long objects are kept, in days. */
-export interface DaysKept {
-  /** Delivered clicks and the source backup. @default 365 */
-  readonly deliveredDays?: number
+/** How long objects are kept, in whole days: the unit of lifecycle rules. */
+export interface ObjectRetention {
+  /** Delivered records and the source backup. @default 365 days */
+  readonly deliveredRetention?: Duration
   /**
    * Originals of failed records: longer, because failures may be noticed late.
    *
-   * @default 730, or twice `deliveredDays` if that is more
+   * @default 730 days, or twice `deliveredRetention` if that is more
    */
-  readonly errorDays?: number
-  /** S3's access logs. @default 90 */
-  readonly accessLogDays?: number
+  readonly errorRetention?: Duration
+  /** S3's access logs. @default 90 days */
+  readonly accessLogRetention?: Duration
 }
 
-export interface StorageProps extends DaysKept {
-  /** Query results. @default 30 */
-  readonly queryResultDays?: number
+export interface ClickBucketsProps extends ObjectRetention {
+  /** Query results. @default 30 days */
+  readonly queryResultRetention?: Duration
 }
 
-export interface ServicesStorageProps extends DaysKept {
-  /** The folders of delivered records, each with a slash. */
+export interface IngestBucketsProps extends ObjectRetention {
+  /** The folders of delivered records, each with a slash at its end. */
   readonly folders: string[]
 }
 
-/** When delivered clicks move to cheaper storage. S3 does not move objects below 128 KiB, which would cost more there. */
+/** When delivered records move to cheaper storage. S3 does not move objects below 128 KiB, which would cost more there. */
 const INFREQUENT_ACCESS_AFTER = Duration.days(30)
 const NONCURRENT_VERSIONS_KEPT = Duration.days(30)
 
 /** The click stream's buckets. All are retained when the stack is deleted. */
-export class Storage extends Construct {
+export class ClickBuckets extends Construct {
   /** Delivered clicks, error output and source backup: see {@link layout}. */
   readonly bucket: s3.Bucket
   /** Query results: not versioned, short retention. */
   readonly queryResults: s3.Bucket
-  readonly deliveredDays: number
-  readonly errorDays: number
+  readonly deliveredRetention: Duration
+  readonly errorRetention: Duration
 
-  constructor(scope: Construct, id: string, props: StorageProps = {}) {
+  /** @throws {Error} for invalid props */
+  constructor(scope: Construct, id: string, props: ClickBucketsProps = {}) {
     super(scope, id)
-    const { deliveredDays, errorDays } = days(props)
-    this.deliveredDays = deliveredDays
-    this.errorDays = errorDays
-    const accessLogs = accessLogsBucket(this, props)
+    const { queryResultRetention = Duration.days(30) } = props
+    check(...retentionFaults(props), wholeDays('queryResultRetention', queryResultRetention))
+    const kept = retention(props)
+    this.deliveredRetention = kept.delivered
+    this.errorRetention = kept.errors
+    const accessLogs = accessLogsBucket(this, kept.accessLogs)
 
-    this.bucket = deliveredBucket(this, 'Clicks', props, accessLogs, {
+    this.bucket = deliveredBucket(this, 'Clicks', kept, accessLogs, {
       delivered: { delivered: layout.delivered, source: layout.source },
       originals: { errors: layout.errors, redriven: layout.redriven },
     })
@@ -61,7 +65,7 @@ export class Storage extends Construct {
       lifecycleRules: [
         {
           id: 'answers',
-          expiration: Duration.days(props.queryResultDays ?? 30),
+          expiration: queryResultRetention,
           abortIncompleteMultipartUploadAfter: Duration.days(1),
         },
       ],
@@ -71,39 +75,80 @@ export class Storage extends Construct {
 }
 
 /** The buckets of the services' streams. Both are retained when the stack is deleted. */
-export class ServicesStorage extends Construct {
+export class IngestBuckets extends Construct {
   /** A folder for each stream, and the error output. */
   readonly bucket: s3.Bucket
 
-  constructor(scope: Construct, id: string, props: ServicesStorageProps) {
+  /** @throws {Error} for invalid props */
+  constructor(scope: Construct, id: string, props: IngestBucketsProps) {
     super(scope, id)
-    const accessLogs = accessLogsBucket(this, props)
+    check(...retentionFaults(props), folderFault(props.folders))
+    const kept = retention(props)
+    const accessLogs = accessLogsBucket(this, kept.accessLogs)
     const delivered = Object.fromEntries(props.folders.map((folder) => [`delivered-${folder.slice(0, -1)}`, folder]))
     // No `redriven/`: a Firehose stream with a data stream as source accepts no puts.
-    this.bucket = deliveredBucket(this, 'Records', props, accessLogs, {
+    this.bucket = deliveredBucket(this, 'Records', kept, accessLogs, {
       delivered,
       originals: { errors: layout.errors },
     })
-    this.bucket.addLifecycleRule(forOtherObjects(props))
+    this.bucket.addLifecycleRule(forOtherObjects(kept))
     keepPolicies(accessLogs, this.bucket)
   }
 }
 
 /**
  * For objects without a rule of their own, such as those of a removed stream. Of overlapping rules the shortest expiration counts
- * ("Lifecycle configuration conflicts", Amazon S3 User Guide), so it must not be shorter than any other.
+ * ("Lifecycle configuration conflicts", Amazon S3 User Guide), so it is the longest of all.
  */
-function forOtherObjects(kept: DaysKept): s3.LifecycleRule {
-  const { deliveredDays, errorDays } = days(kept)
+function forOtherObjects(kept: Retention): s3.LifecycleRule {
   return {
     id: 'others',
-    expiration: Duration.days(Math.max(deliveredDays, errorDays)),
+    expiration: kept.errors,
     noncurrentVersionExpiration: NONCURRENT_VERSIONS_KEPT,
   }
 }
 
-function days({ deliveredDays = DEFAULT_DAYS.delivered, errorDays }: DaysKept) {
-  return { deliveredDays, errorDays: errorDays ?? Math.max(DEFAULT_DAYS.errors, 2 * deliveredDays) }
+type Retention = ReturnType<typeof retention>
+
+function retention({
+  deliveredRetention: delivered = DEFAULT_RETENTION.delivered,
+  errorRetention,
+  accessLogRetention: accessLogs = Duration.days(90),
+}: ObjectRetention) {
+  const errors = errorRetention ?? longest(DEFAULT_RETENTION.errors, delivered.plus(delivered))
+  return { delivered, errors, accessLogs }
+}
+
+const longest = (one: Duration, other: Duration) => (one.toDays() > other.toDays() ? one : other)
+
+function retentionFaults(props: ObjectRetention): Fault[] {
+  const { deliveredRetention, errorRetention, accessLogRetention } = props
+  const units = Object.entries({ deliveredRetention, errorRetention, accessLogRetention }).map(
+    ([name, found]) => found && wholeDays(name, found),
+  )
+  if (units.some(Boolean)) return units
+  const { delivered, errors } = retention(props)
+  return [
+    errors.toDays() <= delivered.toDays() &&
+      `errorRetention: found ${errors.toHumanString()}; accepted: more than the ${delivered.toHumanString()} of deliveredRetention, as failures may be noticed late`,
+  ]
+}
+
+function wholeDays(name: string, found: Duration): Fault {
+  const days = found.isUnresolved() ? NaN : found.toDays({ integral: false })
+  return (
+    !(Number.isInteger(days) && days > 0) && `${name}: found ${found.toHumanString()}; accepted: whole days, at least 1`
+  )
+}
+
+function folderFault(folders: string[]): Fault {
+  const found = folders.filter(
+    (folder, index) => !/^[^/].*\/$/.test(folder) || folder === layout.errors || folders.indexOf(folder) < index,
+  )
+  return (
+    found.length > 0 &&
+    `folders: found "${found.join('", "')}"; accepted: different names with a slash at the end, not ${layout.errors}`
+  )
 }
 
 /** Folders by the id of their lifecycle rule. */
@@ -116,11 +161,10 @@ interface Folders {
 function deliveredBucket(
   scope: Construct,
   id: string,
-  kept: DaysKept,
+  kept: Retention,
   accessLogs: s3.Bucket,
   { delivered, originals }: Folders,
 ): s3.Bucket {
-  const { deliveredDays, errorDays } = days(kept)
   return new s3.Bucket(scope, id, {
     ...privateBucket,
     versioned: true,
@@ -129,11 +173,11 @@ function deliveredBucket(
     // Alarms use the metrics of this prefix.
     metrics: [{ id: 'errors', prefix: layout.errors }],
     lifecycleRules: [
-      ...Object.entries(delivered).map(([rule, prefix]) => keptFor(rule, prefix, Duration.days(deliveredDays))),
+      ...Object.entries(delivered).map(([rule, prefix]) => keptFor(rule, prefix, kept.delivered)),
       ...Object.entries(originals).map(([id, prefix]) => ({
         id,
         prefix,
-        expiration: Duration.days(errorDays),
+        expiration: kept.errors,
         noncurrentVersionExpiration: NONCURRENT_VERSIONS_KEPT,
       })),
       {
@@ -145,10 +189,10 @@ function deliveredBucket(
   })
 }
 
-function accessLogsBucket(scope: Construct, { accessLogDays = 90 }: DaysKept): s3.Bucket {
+function accessLogsBucket(scope: Construct, expiration: Duration): s3.Bucket {
   const bucket = new s3.Bucket(scope, 'AccessLogs', {
     ...privateBucket,
-    lifecycleRules: [{ id: 'logs', expiration: Duration.days(accessLogDays) }],
+    lifecycleRules: [{ id: 'logs', expiration }],
   })
   Validations.of(bucket).acknowledge({
     id: 'AwsSolutions-S1',
