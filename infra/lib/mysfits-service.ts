@@ -111,7 +111,9 @@ function httpApi(
   logRetention: logs.RetentionDays,
   throttle: apigateway.ThrottleSettings = { rateLimit: 500, burstLimit: 1000 },
 ): apigateway.HttpApi {
-  const logGroup = new logs.LogGroup(scope, 'AccessLog', {
+  // As the access logs of `regionalApi`.
+  const logGroup = new logs.LogGroup(scope, 'AccessLogIA', {
+    logGroupClass: logs.LogGroupClass.INFREQUENT_ACCESS,
     retention: logRetention,
     removalPolicy: RemovalPolicy.DESTROY,
   })

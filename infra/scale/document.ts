@@ -212,7 +212,7 @@ ${table(['ten clicks a request', 'unit', ...rates.flatMap((rate) => [rate, '$'])
 - **The edge is ${share(RATES[0])} %, ${share(RATES[1])} % and ${share(RATES[2])} % of the first table.** Ten clicks a request cost ${RATES.map((rate) => `${Math.round((100 * cost(rate, BATCHED)) / cost(rate, DEPLOYED))} %`).join(', ')} of it.
 - Prices a unit: API Gateway ${PRICES.gateway.map(([, each]) => each.toFixed(2)).join(', ')} for the first 333 million, the next 667 million, the next 19 billion and the rest (a). Firehose
   ${PRICES.firehose.map(([, each]) => each).join(', ')} for the first 500 TB, the next 1.5 PB and the rest (b, d). Data out ${PRICES.dataOut.map(([, each]) => each).join(', ')} for the first 10, the next 40, the
-  next 100 TB and the rest (h, d). Logs 0.50 (e), S3 0.023 and 0.005 (d), Lambda 0.20 and 0.0000133334 (c), X-Ray 5.00 (f).
+  next 100 TB and the rest (h, d). Access log 0.25 (j), function's log 0.50 (e), S3 0.023 and 0.005 (d), Lambda 0.20 and 0.0000133334 (c), X-Ray 5.00 (f).
 - Queries are not in it: one over ${DEFAULTS.queryDays} days reads ${RATES.map((rate) => quantity(loads(rate, DEPLOYED).queryBytes, 'B')).join(', ')}, for ${RATES.map((rate) => dollars(price(loads(rate, DEPLOYED).queryBytes / 1e12, [[Infinity, PRICES.query]]))).join(', ')} (g).
 
 ## Sources

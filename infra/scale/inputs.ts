@@ -161,7 +161,8 @@ export const PRICES = {
     [150 * TB, 0.07],
     [Infinity, 0.05],
   ],
-  /** Per GB of log. (e) */
+  /** Per GB of log: the access log, of the class Infrequent Access, and the function's. (j), (e) */
+  accessLog: [[Infinity, 0.25]],
   log: [[Infinity, 0.5]],
   /** Per million invocations, and per GB-second on Graviton. (c) */
   invocations: [[Infinity, 0.2]],

@@ -133,7 +133,7 @@ export function costs(rate: number, shape: Shape): Cost[] {
   const items: [string, number, string, readonly Tier[]][] = [
     ['API Gateway, `PUT` and `OPTIONS`', requests / 1e6, 'million requests', PRICES.gateway],
     ['Firehose, each record rounded up to 5 KB', billedKb / KB_OF_A_GB, 'GB', PRICES.firehose],
-    ['access log', (puts * (click + TRAFFIC.preflights * preflight)) / GIB, 'GB', PRICES.log],
+    ['access log', (puts * (click + TRAFFIC.preflights * preflight)) / GIB, 'GB', PRICES.accessLog],
     ['data out, responses', (requests * TRAFFIC.responseBytes) / GIB, 'GB', PRICES.dataOut],
     [
       'S3, kept for a year',

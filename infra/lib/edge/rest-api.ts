@@ -32,10 +32,16 @@ export interface Throttle {
  * A regional API with one throttled stage and an access log without personal data. It accepts TLS 1.2 and 1.3: without a policy,
  * a regional REST API also accepts 1.0 ("Supported security policies", Amazon API Gateway Developer Guide).
  *
+ * The access log's class costs half of Standard per GB. CloudWatch Logs Insights queries it, except with `pattern`, `diff`,
+ * `filterIndex` and `unmask` ("Logs Insights QL commands supported in log classes"). It has no metric filters, subscriptions, Live
+ * Tail and `aws logs tail`.
+ *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies-list.html
  */
 export function regionalApi(scope: Construct, props: RestApiProps): apigateway.RestApi {
-  const accessLogs = new logs.LogGroup(scope, 'AccessLogs', {
+  // Its id is not that of the Standard log group of earlier versions: CloudFormation can't change a class.
+  const accessLogs = new logs.LogGroup(scope, 'AccessLogsIA', {
+    logGroupClass: logs.LogGroupClass.INFREQUENT_ACCESS,
     retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
     removalPolicy: RemovalPolicy.DESTROY,
   })

@@ -65,7 +65,13 @@ const MOCKED = {
 
 for (const [group, method, length, more, documented] of [
   ['EdgeAccessLogs', 'PUT', '15', {}, '30 M × (280 B + 26 B an event) + 6 M'],
-  ['EdgeAccessLogs', 'OPTIONS', '0', MOCKED, '6 M × (245 B + 26 B) = 10.1 GB | 0.50 a GB (e) | 5.03'],
+  [
+    'EdgeAccessLogs',
+    'OPTIONS',
+    '0',
+    MOCKED,
+    '6 M × (245 B + 26 B) = 10.1 GB, Infrequent Access | 0.25 a GB (j) | 2.52',
+  ],
   ['StreamsAccessLogs', 'POST', '110', {}, '30 M × (306 B + 26 B an event) = 9.3 GB'],
   ['CollectorAccessLogs', 'POST', '51', {}, 'collector 30 M × (281 B + 26 B) + 6 M × (245 B + 26 B) = 10.1 GB'],
 ] as const) {

@@ -161,7 +161,7 @@ const FIREHOSE = ['deliveryStreamARN', 'destination', 'deliveryStreamVersionId',
 /** The fields that a query with `message` finds in a log group. */
 function fieldsOf(group: string, message?: string): Set<string> {
   if (group.endsWith('DeliveryLogs') || group === 'StreamLogs') return new Set(FIREHOSE)
-  if (group.endsWith('AccessLogs') || group.endsWith('AccessLog')) return accessLogFields(group)
+  if (group.includes('AccessLog')) return accessLogFields(group)
   const own = { ProcessorLogs: PROCESSOR, CollectorFunctionLogs: COLLECTOR }[group]
   if (message !== undefined) assert.ok(own?.has(message), `${group}: ${message}`)
   return new Set([...LAMBDA, ...((message !== undefined && own?.get(message)) || [])])
@@ -192,13 +192,22 @@ test('every log query has a log group, which contains its fields', () => {
   }
 })
 
+test('access logs, and no others, are of the class that only Logs Insights reads', () => {
+  const groups = resources('AWS::Logs::LogGroup')
+  assert.ok(groups.length > 10)
+  for (const [id, { Properties }] of groups) {
+    const expected = /AccessLogs?IA[0-9A-F]{8}$/.test(id) ? 'INFREQUENT_ACCESS' : undefined
+    assert.equal(Properties.LogGroupClass, expected, id)
+  }
+})
+
 test('other statements about logs are true', () => {
   assert.ok(MANUAL.includes('`filter message = "record failed"`') && MANUAL.includes('by `record_id` and `reason`'))
   assert.deepEqual(PROCESSOR.get('record failed'), new Set(['record_id', 'reason']))
   assert.ok(MANUAL.includes('at `body refused` in `CollectorFunctionLogs`, with its `reason`'))
   assert.ok(COLLECTOR.get('body refused')?.has('reason'))
-  assert.ok(MANUAL.includes('`StreamsAccessLogs`, where `resource` is the stream'))
-  assert.ok(accessLogFields('StreamsAccessLogs').has('resource'))
+  assert.ok(MANUAL.includes('`StreamsAccessLogsIA`, where `resource` is the stream'))
+  assert.ok(accessLogFields('StreamsAccessLogsIA').has('resource'))
 })
 
 test("the manual and the alarms use the processor's own metrics", () => {
