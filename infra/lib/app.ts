@@ -79,7 +79,12 @@ function clicks(app: App, configuration: Configuration, { stackName, machine }: 
   const alarms = {
     alarmTopicArn: configuration.alarmTopicArn,
     alarmEmail: configuration.alarmEmail,
-    thresholds: { failedRecords: configuration.alarmFailedRecords, errorObjects: configuration.alarmErrorObjects },
+    pagerTopicArn: configuration.pagerTopicArn,
+    thresholds: {
+      failedRecords: configuration.alarmFailedRecords,
+      errorObjects: configuration.alarmErrorObjects,
+      silence: hours(configuration.alarmSilenceHours),
+    },
   }
   const stack = new ClickStreamStack(app, 'ClickStream', {
     stackName,
@@ -154,6 +159,8 @@ function ingest(
     delivery: delivery(configuration),
     storage: retention(configuration),
     logRetention: configuration.logDays,
+    pagerTopicArn: configuration.pagerTopicArn,
+    silence: hours(configuration.alarmSilenceHours),
     ...(click
       ? { alarmTopic: click.alarmTopic }
       : {
@@ -195,6 +202,10 @@ function seconds(number: number | undefined): Duration | undefined {
 
 function mebibytes(number: number | undefined): Size | undefined {
   return number === undefined ? undefined : Size.mebibytes(number)
+}
+
+function hours(number: number | undefined): Duration | undefined {
+  return number === undefined ? undefined : Duration.hours(number)
 }
 
 function network({ lookupSubnets, lookupSecurityGroups }: Configuration): Network | undefined {

@@ -30,6 +30,8 @@ export interface ClickStreamStackProps extends StackProps {
   readonly storage?: ClickBucketsProps
   /** The topic of the alarms. @default a new topic */
   readonly alarmTopicArn?: string
+  /** The topic of the pager. @default the topic of the alarms */
+  readonly pagerTopicArn?: string
   /** Creates the stack's own topic even if `alarmTopicArn` is given, because another stack may still import it. @default false */
   readonly keepOwnAlarmTopic?: boolean
   /** @default see {@link Thresholds} */
@@ -88,6 +90,7 @@ export class ClickStreamStack extends Stack {
       destinationInterval: stream.bufferingInterval,
       topic: props.alarmTopicArn ? sns.Topic.fromTopicArn(this, 'AlarmTopic', props.alarmTopicArn) : undefined,
       keepOwnTopic: props.keepOwnAlarmTopic,
+      pagerTopic: props.pagerTopicArn ? sns.Topic.fromTopicArn(this, 'PagerTopic', props.pagerTopicArn) : undefined,
       alarmEmail: props.alarmEmail,
       thresholds: props.thresholds,
     })

@@ -18,6 +18,7 @@ import {
 } from './configuration/option.ts'
 import { HOUR } from './analysis/columns.ts'
 import { DEFAULT_RETENTION } from './buckets.ts'
+import { alarmOptions } from './configuration/alarms.ts'
 import { hasIngest, ingestContradictions, streams } from './configuration/ingest.ts'
 import { suggestion } from './configuration/nearest.ts'
 import { standaloneContradictions } from './configuration/standalone.ts'
@@ -117,10 +118,7 @@ const otherOptions = {
   deliveredDays: whole(1, 36_500),
   errorDays: whole(1, 36_500),
 
-  alarmTopicArn: text(/^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/, 'the ARN of an SNS topic'),
-  alarmFailedRecords: whole(1, 1_000_000),
-  alarmErrorObjects: whole(1, 1_000_000),
-  alarmEmail: text(/^[^@\s]+@[^@\s]+\.[^@\s]+$/, 'an e-mail address'),
+  ...alarmOptions,
 
   streams,
   ingestAuthorization: choice('iam', 'none'),

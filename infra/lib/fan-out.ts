@@ -8,7 +8,7 @@ import { Construct } from 'constructs'
 import { check } from './check.ts'
 import { notify } from './fan-out/notifications.ts'
 import { addAlarms } from './operations/raise.ts'
-import { deadLettersRow } from './operations/services.ts'
+import { queueRows } from './operations/services.ts'
 import { QueueWithDeadLetters, type QueueWithDeadLettersOptions } from './queue.ts'
 
 export interface FanOutProps extends Omit<QueueWithDeadLettersOptions, 'encryptionKey'> {
@@ -129,13 +129,13 @@ function keyStatement(service: string, conditions: iam.Conditions): iam.PolicySt
   })
 }
 
-/** Adds a {@link FanOut} of objects of `what` to a stack, with alarms on dead letters and outputs for consumers. */
+/** Adds a {@link FanOut} of objects of `what` to a stack, with alarms on its queues and outputs for consumers. */
 export function addFanOut(stack: Stack, what: string, alarmTopic: sns.ITopic, props: FanOutProps): void {
   const fanOut = new FanOut(stack, 'FanOut', props)
   const queues = [...fanOut.queues]
   addAlarms(
     fanOut,
-    queues.map(([name, { deadLetters }]) => deadLettersRow(name, deadLetters)),
+    queues.flatMap(([name, queue]) => queueRows(name, queue)),
     alarmTopic,
   )
   const output = (id: string, value: string, description: string) => new CfnOutput(stack, id, { value, description })

@@ -1,4 +1,4 @@
-import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib'
+import { CfnOutput, type Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib'
 import type { IDataProcessor } from 'aws-cdk-lib/aws-kinesisfirehose'
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type * as sns from 'aws-cdk-lib/aws-sns'
@@ -8,10 +8,8 @@ import { IngestBuckets, type ObjectRetention } from './buckets.ts'
 import { Collector, type CollectorProps } from './collector.ts'
 import { addFanOut } from './fan-out.ts'
 import { layout } from './layout.ts'
-import type { AlarmRow } from './operations/alarms.ts'
-import { addAlarms } from './operations/raise.ts'
-import { collectorRows, deadLettersRow, errorObjectsRow, postRow, streamRows } from './operations/services.ts'
-import { alarmTopic, type AlarmTopicProps } from './operations/topic.ts'
+import { addIngestOperations } from './operations/ingest.ts'
+import { alarmTopic, type AlarmTopicProps, pagerTopic } from './operations/topic.ts'
 import type { S3DeliveryStreamProps } from './s3-delivery-stream.ts'
 import { type StreamChoices, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
 
@@ -35,6 +33,8 @@ export interface IngestStackProps extends StackProps, AlarmTopicProps {
   readonly logRetention?: RetentionDays
   /** The topic of the alarms. @default that of `alarmTopicArn`, or else a new topic */
   readonly alarmTopic?: sns.ITopic
+  /** The time without a record of a stream: whole hours, up to 7 days. @default no alarm on silence */
+  readonly silence?: Duration
   /** Whether to create the role with which API Gateway writes logs: see `EdgeProps`. @default false */
   readonly createLogsRole?: boolean
   /** Consumers: each gets a queue with a notification per object of the streams and the collector. @default no fan-out */
@@ -59,7 +59,14 @@ export class IngestStack extends Stack {
     if (props.fanOut) {
       addFanOut(this, 'the streams and the collector', topic, { bucket, prefixes: folders, queues: props.fanOut })
     }
-    addAlarms(this, [...alarmsOfStreams(ingest), ...alarmsOfCollector(collector), errorObjectsRow(bucket)], topic)
+    addIngestOperations(this, {
+      ingest,
+      collector,
+      bucket,
+      topic,
+      pagerTopic: pagerTopic(this, props, topic),
+      silence: props.silence,
+    })
 
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W7001',
@@ -114,20 +121,4 @@ export class IngestStack extends Stack {
   private output(id: string, value: string, description: string): void {
     new CfnOutput(this, id, { value, description })
   }
-}
-
-function alarmsOfStreams(ingest?: StreamIngest): AlarmRow[] {
-  return [...(ingest?.streams ?? [])].flatMap(([name, stream]) => [
-    postRow(name, ingest!.posts.get(name)!, ingest!.api.deploymentStage),
-    ...streamRows(name, stream),
-  ])
-}
-
-function alarmsOfCollector(collector?: Collector): AlarmRow[] {
-  if (!collector) return []
-  return [
-    ...collectorRows(collector.api, collector.function),
-    ...streamRows('rawdata', collector.stream),
-    ...(collector.queue ? [deadLettersRow('collect', collector.queue.deadLetters)] : []),
-  ]
 }

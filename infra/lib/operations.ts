@@ -6,6 +6,7 @@ import { Construct } from 'constructs'
 import { alarmRows, functionLimits, lateAfter, type Limits, type Thresholds } from './operations/alarms.ts'
 import { drawDashboard } from './operations/dashboard.ts'
 import { metrics, type MonitoredResources } from './operations/metrics.ts'
+import { addPager } from './operations/pager.ts'
 import { addAlarms } from './operations/raise.ts'
 import { newAlarmTopic } from './operations/topic.ts'
 
@@ -18,6 +19,8 @@ export interface OperationsProps extends MonitoredResources {
   readonly thresholds?: Thresholds
   /** The topic of the alarms. Its policy must allow CloudWatch to publish. @default a new topic */
   readonly topic?: sns.ITopic
+  /** The topic of the pager: one notification per incident. @default the topic of the alarms */
+  readonly pagerTopic?: sns.ITopic
   /** Creates the new topic even if `topic` is given. @default false */
   readonly keepOwnTopic?: boolean
   /** The address that gets alarms by mail, after its confirmation. @default none */
@@ -31,6 +34,8 @@ export class Operations extends Construct {
   readonly ownTopic?: sns.ITopic
   /** From left to right along the pipeline. */
   readonly alarms: cloudwatch.Alarm[]
+  /** Raised while any alarm is that means loss or an outage. */
+  readonly pager: cloudwatch.CompositeAlarm
   readonly dashboard: cloudwatch.Dashboard
 
   constructor(scope: Construct, id: string, props: OperationsProps) {
@@ -40,8 +45,10 @@ export class Operations extends Construct {
     if (props.alarmEmail) this.topic.addSubscription(new EmailSubscription(props.alarmEmail))
 
     const pipeline = metrics(props)
-    const byId = addAlarms(this, alarmRows(pipeline, limits(props), props.functionTimeout), this.topic)
+    const rows = alarmRows(pipeline, limits(props), props.functionTimeout)
+    const byId = addAlarms(this, rows, this.topic)
     this.alarms = [...byId.values()]
+    this.pager = addPager(this, rows, byId, props.pagerTopic ?? this.topic)
     this.dashboard = drawDashboard(this, 'Dashboard', pipeline, byId)
   }
 }
@@ -53,5 +60,6 @@ function limits({ thresholds = {}, destinationInterval }: OperationsProps): Limi
     throttledRecords: thresholds.throttledRecords ?? 1,
     freshness: thresholds.freshness ?? lateAfter(destinationInterval),
     errorObjects: thresholds.errorObjects ?? 1,
+    silence: thresholds.silence,
   }
 }

@@ -5,8 +5,9 @@ import type { Construct } from 'constructs'
 import { ClickProcessor, type ClickProcessorProps } from './click-processor.ts'
 import { functionLimits, functionRows, type Thresholds } from './operations/alarms.ts'
 import { functionMetrics } from './operations/metrics.ts'
+import { addPager } from './operations/pager.ts'
 import { addAlarms } from './operations/raise.ts'
-import { alarmTopic, type AlarmTopicProps } from './operations/topic.ts'
+import { alarmTopic, type AlarmTopicProps, pagerTopic } from './operations/topic.ts'
 
 export interface ProcessorStackProps extends StackProps, AlarmTopicProps {
   readonly processor: ClickProcessorProps
@@ -32,7 +33,8 @@ export class ProcessorStack extends Stack {
     })
 
     const rows = functionRows(functionMetrics(processor.function), functionLimits(props.thresholds), processor.timeout)
-    addAlarms(this, rows, alarmTopic(this, props))
+    const topic = alarmTopic(this, props)
+    addPager(this, rows, addAlarms(this, rows, topic), pagerTopic(this, props, topic))
 
     this.output('FunctionName', processor.function.functionName, 'The processor')
     this.output('StreamRoleName', streamRoleName, 'The role that may invoke the processor')

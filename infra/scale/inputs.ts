@@ -174,6 +174,6 @@ export const PRICES = {
   storage: [[Infinity, 0.023]],
   /** Per TB that a query reads. (g) */
   query: 5,
-  /** The dashboard, the function's metrics and the alarms: `infra/README.md`. (e) */
-  fixed: 3 + 1.8 + 1.1,
+  /** The dashboard, the function's metrics, the alarms (e) and the pager's (j): `infra/README.md`. */
+  fixed: 3 + 1.8 + 1.2 + 0.5,
 } satisfies Record<string, readonly Tier[] | number>

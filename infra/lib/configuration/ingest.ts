@@ -19,11 +19,11 @@ const NAME = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/
 const RESERVED = [layout.errors, layout.collected].map((folder) => folder.slice(0, -1))
 const MAX_STREAMS = 32
 /**
- * The resources of a stack ("AWS CloudFormation quotas"), of a stream, and of a consumer's queue. `others` are the most that a
- * configuration can have: buckets, API, collector with queue and firewall, the topics with their policies, an e-mail subscription, and
- * the role for logs.
+ * The resources of a stack ("AWS CloudFormation quotas"), of a stream, of a consumer's queue, and of the alarm on a stream's silence.
+ * `others` are the most that a configuration can have: buckets, API, collector with queue and firewall, the topics with their policies,
+ * an e-mail subscription, the role for logs, the dashboard, and the pager's alarm, with four more for the alarms of many streams.
  */
-const RESOURCES = { max: 500, others: 61, stream: 13, queue: 6 }
+const RESOURCES = { max: 500, others: 68, stream: 13, queue: 7, silence: 1 }
 
 /** The services' streams: an object in `cdk.json`, or JSON text. */
 export const streams: Option<Record<string, StreamChoices>> = {
@@ -97,6 +97,7 @@ interface Given {
   readonly collectorHashKeySecretVersion?: string
   readonly fanOut?: string[]
   readonly ingestFanOut?: string[]
+  readonly alarmSilenceHours?: number
 }
 
 /** Whether a configuration has an ingestion path besides the click stream. */
@@ -122,6 +123,13 @@ export function ingestContradictions(given: Given): [boolean, string][] {
     ...consumers.map((name) => `Ingest-fan-out-${name}`),
     ...(given.collectorQueue ? ['Ingest-collect'] : []),
   ]
+  const silence = given.alarmSilenceHours === undefined ? 0 : RESOURCES.silence
+  const resources =
+    RESOURCES.others +
+    silence +
+    names.length * (RESOURCES.stream + silence) +
+    processed.length +
+    consumers.length * RESOURCES.queue
   const forCollector = Object.keys(given).filter((name) => /^collector[A-Z]/.test(name))
   return [
     [
@@ -148,9 +156,8 @@ export function ingestContradictions(given: Given): [boolean, string][] {
       'ingestFanOut: found without streams and collector; accepted: together with one of them',
     ],
     [
-      RESOURCES.others + names.length * RESOURCES.stream + processed.length + consumers.length * RESOURCES.queue >
-        RESOURCES.max,
-      `ingestFanOut: found ${consumers.length} names with ${names.length} streams; accepted: fewer, as a stack has at most 500 resources; more queues can subscribe to the topic`,
+      resources > RESOURCES.max,
+      `streams and ingestFanOut: found ${names.length} streams and ${consumers.length} names; accepted: fewer, as a stack has at most ${RESOURCES.max} resources, and alarmSilenceHours adds one per stream; more queues can subscribe to the topic`,
     ],
     [
       !given.collector && forCollector.length > 0,

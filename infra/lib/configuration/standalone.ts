@@ -4,7 +4,7 @@ import type { StreamChoices } from '../stream-ingest.ts'
 const SHARED = [
   ...['stackName', 'architecture', 'tracing', 'logLevel', 'logDays', 'alarmTopicArn', 'alarmEmail', 'mysfitsService'],
   ...['destinationMb', 'destinationSeconds', 'compression', 'deliveredDays', 'errorDays'],
-  ...['apiGatewayLogsRole', 'firewallRequests'],
+  ...['apiGatewayLogsRole', 'firewallRequests', 'pagerTopicArn', 'alarmSilenceHours'],
 ]
 
 /** The options that only they have. */

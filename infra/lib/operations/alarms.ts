@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import { check } from '../check.ts'
 import type { FunctionMetrics, Metrics } from './metrics.ts'
 
 /** When alarms are raised. Counts are per 5 minutes. */
@@ -18,10 +19,14 @@ export interface Thresholds {
   readonly staleServed?: number
   /** Records that the function failed. @default 10, because any visitor can send an unknown mysfit */
   readonly failedRecords?: number
+  /** Records that the function dropped. @default `failedRecords`, as the same mysfits fail without `onUnknownKey=drop` */
+  readonly droppedRecords?: number
   /** The age of the oldest undelivered record. @default 15 minutes or 3 destination intervals, whichever is longer */
   readonly freshness?: Duration
   /** Requests that write error objects. @default 1 */
   readonly errorObjects?: number
+  /** The time without a record: whole hours, up to 7 days. @default no alarm on silence */
+  readonly silence?: Duration
 }
 
 /**
@@ -33,23 +38,25 @@ export function lateAfter(destinationInterval: Duration): Duration {
   return Duration.seconds(Math.max(15 * 60, 3 * destinationInterval.toSeconds()))
 }
 
-/** {@link Thresholds} with all values. */
-export type Limits = Required<Thresholds>
+/** {@link Thresholds} with all values; `silence` has no default. */
+export type Limits = Required<Omit<Thresholds, 'silence'>> & Pick<Thresholds, 'silence'>
 
 /** The limits of the function's own alarms. */
 export type FunctionLimits = Pick<
   Limits,
-  'functionErrors' | 'functionThrottles' | 'durationPercent' | 'staleServed' | 'failedRecords'
+  'functionErrors' | 'functionThrottles' | 'durationPercent' | 'staleServed' | 'failedRecords' | 'droppedRecords'
 >
 
 /** The limits of `thresholds`, with their defaults. */
 export function functionLimits(thresholds: Thresholds = {}): FunctionLimits {
+  const failedRecords = thresholds.failedRecords ?? 10
   return {
     functionErrors: thresholds.functionErrors ?? 1,
     functionThrottles: thresholds.functionThrottles ?? 1,
     durationPercent: thresholds.durationPercent ?? 80,
     staleServed: thresholds.staleServed ?? 1,
-    failedRecords: thresholds.failedRecords ?? 10,
+    failedRecords,
+    droppedRecords: thresholds.droppedRecords ?? failedRecords,
   }
 }
 
@@ -60,8 +67,12 @@ export interface AlarmRow {
   readonly threshold: number
   /** @default at the threshold and above */
   readonly comparison?: cloudwatch.ComparisonOperator
-  /** Datapoints to alarm, and evaluation periods, each of 5 minutes. */
+  /** Datapoints to alarm, and evaluation periods, each as long as the metric's: 5 minutes, or an hour for silence. */
   readonly periods: readonly [number, number]
+  /** Whether it means loss or an outage now, so that it also raises the pager's alarm. @default false: a mail is enough */
+  readonly pages?: boolean
+  /** @default not breaching: without traffic these metrics have no data, and then nothing fails or is late */
+  readonly missingData?: cloudwatch.TreatMissingData
   /** What it means, and what to do first. */
   readonly description: string
 }
@@ -82,6 +93,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       metric: metrics.serverErrors,
       threshold: limits.edgeErrors,
       periods: AT_ONCE,
+      pages: true,
       description:
         'The edge responds with 5xx, and pages retry those clicks: look up the status of Firehose in its access log, and check whether its role may still put records.',
     },
@@ -90,15 +102,18 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       metric: metrics.throttledRecords,
       threshold: limits.throttledRecords,
       periods: AT_ONCE,
+      pages: true,
       description:
         "Clicks exceed Firehose's quota, and pages retry them: check the edge's requests (a sudden jump suggests an attack or a page bug), then request a higher quota or deploy the firewall.",
     },
+    ...(limits.silence ? [silenceRow('Silence', 'the click stream', metrics.incomingRecords, limits.silence)] : []),
     {
       id: 'ProcessingFailures',
       metric: metrics.processingSuccess,
       threshold: 1,
       comparison: LESS_THAN_THRESHOLD,
       periods: LASTING,
+      pages: true,
       description:
         "Firehose's invocations of the function keep failing, and after the last retry records go to the error output: read the cause in the stream's error log.",
     },
@@ -109,6 +124,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.freshness.toSeconds(),
       comparison: GREATER_THAN_THRESHOLD,
       periods: AT_ONCE,
+      pages: true,
       description: `Clicks have waited for more than ${limits.freshness.toMinutes({ integral: false })} minutes, and Firehose drops them after 24 hours: read the stream's error log, then check the bucket's policy and the stream's role.`,
     },
     {
@@ -122,6 +138,36 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
   ]
 }
 
+/** Periods of an hour allow a range of seven days; with shorter ones it is one day ("PutMetricAlarm", CloudWatch API Reference). */
+const HOURS = { min: 1, max: 7 * 24 }
+
+/**
+ * An alarm on hours without records. AWS publishes no datapoint for them, which FILL makes a 0. To treat missing data as breaching
+ * delays the alarm: CloudWatch evaluates more periods than the alarm has, and real datapoints before missing ones
+ * ("Configuring how CloudWatch alarms treat missing data"). It is for a stream that never had a record.
+ */
+export function silenceRow(id: string, of: string, records: cloudwatch.Metric, silence: Duration): AlarmRow {
+  const hours = silence.toHours({ integral: false })
+  check(
+    (!Number.isInteger(hours) || hours < HOURS.min || hours > HOURS.max) &&
+      `silence: found ${hours} hours; accepted: whole hours from ${HOURS.min} to ${HOURS.max}`,
+  )
+  return {
+    id,
+    metric: new cloudwatch.MathExpression({
+      expression: 'FILL(records, 0)',
+      usingMetrics: { records },
+      period: Duration.hours(1),
+    }),
+    threshold: 1,
+    comparison: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+    periods: [hours, hours],
+    pages: true,
+    missingData: cloudwatch.TreatMissingData.BREACHING,
+    description: `No record of ${of} came in for ${silence.toHumanString()}: check whether its senders send, and with which status the edge responds.`,
+  }
+}
+
 /** The function's own alarms. */
 export function functionRows(metrics: FunctionMetrics, limits: FunctionLimits, functionTimeout: Duration): AlarmRow[] {
   return [
@@ -130,6 +176,7 @@ export function functionRows(metrics: FunctionMetrics, limits: FunctionLimits, f
       metric: metrics.errors,
       threshold: limits.functionErrors,
       periods: LASTING,
+      pages: true,
       description:
         'The function keeps failing whole batches: check in its log whether the mysfits service is down (fix it) or the function does not start (move the alias back).',
     },
@@ -138,6 +185,7 @@ export function functionRows(metrics: FunctionMetrics, limits: FunctionLimits, f
       metric: metrics.throttles,
       threshold: limits.functionThrottles,
       periods: LASTING,
+      pages: true,
       description:
         "Lambda keeps throttling the function, so clicks wait: compare the account's concurrent executions with its quota, and the function's with its reserved concurrency.",
     },
@@ -163,6 +211,14 @@ export function functionRows(metrics: FunctionMetrics, limits: FunctionLimits, f
       periods: AT_ONCE,
       description:
         'The function fails single records, whose originals go to the error output: look up the reason in its metrics or its log, then read the originals.',
+    },
+    {
+      id: 'RecordsDropped',
+      metric: metrics.dropped,
+      threshold: limits.droppedRecords,
+      periods: AT_ONCE,
+      description:
+        'The function drops records whose mysfit is unknown, and without a source backup they are deleted: compare the list of the mysfits service with the ids in the pages.',
     },
   ]
 }

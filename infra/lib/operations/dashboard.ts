@@ -1,12 +1,10 @@
 import { Duration } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import type { Construct } from 'constructs'
+import { counts, FULL_WIDTH, graph, heading, limited, line, share, states, WIDTH } from './graphs.ts'
 import type { Metrics } from './metrics.ts'
 
 const { ORANGE, RED } = cloudwatch.Color
-
-/** A dashboard has 24 columns, and the pipeline six parts. */
-const WIDTH = 4
 
 const TEXT = `**A click goes from left to right**: the edge puts it into Firehose, Firehose invokes the function with batches, the function \
 looks up mysfits in the service, and Firehose delivers the results. Records that can't be delivered are in the error output, with their original bytes.
@@ -22,11 +20,8 @@ export function drawDashboard(
   alarms: ReadonlyMap<string, cloudwatch.Alarm>,
 ): cloudwatch.Dashboard {
   const dashboard = new cloudwatch.Dashboard(scope, id, { defaultInterval: Duration.hours(12) })
-  const limit = (alarm: string) => [alarms.get(alarm)!.toAnnotation()]
-  dashboard.addWidgets(
-    new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms.values()], width: 24, height: 3 }),
-  )
-  dashboard.addWidgets(new cloudwatch.TextWidget({ markdown: TEXT, width: 24, height: 3 }))
+  dashboard.addWidgets(states([...alarms.values()], FULL_WIDTH, 3))
+  dashboard.addWidgets(new cloudwatch.TextWidget({ markdown: TEXT, width: FULL_WIDTH, height: 3 }))
   dashboard.addWidgets(
     part(
       'Edge',
@@ -52,7 +47,7 @@ export function drawDashboard(
         line(m.throttles, 'Throttled', ORANGE),
       ),
       share('Successful attempts', line(m.processingSuccess, 'Of 1')),
-      graph('Duration (ms)', { left: [line(m.duration, 'Longest')], leftAnnotations: limit('FunctionDuration') }),
+      limited('Duration (ms)', line(m.duration, 'Longest'), alarms.get('FunctionDuration')!),
       counts('Records by outcome', line(m.ok, 'Ok'), line(m.dropped, 'Dropped', ORANGE), line(m.failed, 'Failed', RED)),
       counts('Failed by reason', line(m.failedByReason, "${PROP('Dim.Reason')}")),
     ),
@@ -65,10 +60,7 @@ export function drawDashboard(
       'Delivery',
       counts('Records, failed ones included', line(m.deliveredRecords, 'Delivered')),
       share('Successful puts', line(m.deliverySuccess, 'Of 1')),
-      graph('Age of the oldest record (s)', {
-        left: [line(m.freshness, 'Oldest')],
-        leftAnnotations: limit('DeliveryLate'),
-      }),
+      limited('Age of the oldest record (s)', line(m.freshness, 'Oldest'), alarms.get('DeliveryLate')!),
     ),
     part('Error output', counts('Writes', line(m.errorObjectRequests, 'Requests', RED))),
   )
@@ -77,31 +69,5 @@ export function drawDashboard(
 
 /** A column of graphs for one part of the pipeline. */
 function part(name: string, ...widgets: cloudwatch.IWidget[]): cloudwatch.Column {
-  const heading = new cloudwatch.TextWidget({
-    markdown: `## ${name}`,
-    width: WIDTH,
-    height: 1,
-    background: cloudwatch.TextWidgetBackground.TRANSPARENT,
-  })
-  return new cloudwatch.Column(heading, ...widgets)
-}
-
-function line(
-  metric: cloudwatch.Metric | cloudwatch.MathExpression,
-  label: string,
-  color?: string,
-): cloudwatch.IMetric {
-  return metric.with({ label, color })
-}
-
-function counts(title: string, ...left: cloudwatch.IMetric[]): cloudwatch.GraphWidget {
-  return graph(title, { left, leftYAxis: { min: 0, showUnits: false } })
-}
-
-function share(title: string, metric: cloudwatch.IMetric): cloudwatch.GraphWidget {
-  return graph(title, { left: [metric], leftYAxis: { min: 0, max: 1, showUnits: false } })
-}
-
-function graph(title: string, props: cloudwatch.GraphWidgetProps): cloudwatch.GraphWidget {
-  return new cloudwatch.GraphWidget({ title, width: WIDTH, height: 5, ...props })
+  return new cloudwatch.Column(heading(name, WIDTH), ...widgets)
 }

@@ -53,7 +53,17 @@ export function metrics({ api, deliveryStream, function: processor, bucket }: Mo
   }
 }
 
-/** The metrics of the function: Lambda's, and its own. */
+/** Lambda's metrics of a function. */
+export function lambdaMetrics(of: lambda.IFunction) {
+  return {
+    invocations: of.metricInvocations({ period }),
+    errors: of.metricErrors({ period }),
+    throttles: of.metricThrottles({ period }),
+    duration: of.metricDuration({ statistic: cloudwatch.Stats.MAXIMUM, period }),
+  }
+}
+
+/** The metrics of the processor: Lambda's, and its own. */
 export function functionMetrics(processor: lambda.IFunction) {
   const own = (metricName: string) =>
     new cloudwatch.Metric({
@@ -65,10 +75,7 @@ export function functionMetrics(processor: lambda.IFunction) {
     })
 
   return {
-    invocations: processor.metricInvocations({ period }),
-    errors: processor.metricErrors({ period }),
-    throttles: processor.metricThrottles({ period }),
-    duration: processor.metricDuration({ statistic: cloudwatch.Stats.MAXIMUM, period }),
+    ...lambdaMetrics(processor),
     ok: own('Ok'),
     dropped: own('Dropped'),
     failed: own('Failed'),

@@ -16,8 +16,7 @@ export function addAlarms(scope: Construct, rows: AlarmRow[], topic: sns.ITopic)
         comparisonOperator: row.comparison ?? cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         datapointsToAlarm: row.periods[0],
         evaluationPeriods: row.periods[1],
-        // All these metrics have no data while there is no traffic, and then nothing fails or is late.
-        treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+        treatMissingData: row.missingData ?? cloudwatch.TreatMissingData.NOT_BREACHING,
       })
       alarm.addAlarmAction(action)
       alarm.addOkAction(action)

@@ -10,6 +10,8 @@ export interface AlarmTopicProps {
   readonly alarmTopicArn?: string
   /** The e-mail address that subscribes to the new topic. @default none */
   readonly alarmEmail?: string
+  /** The ARN of the topic of the pager. @default the topic of the alarms */
+  readonly pagerTopicArn?: string
 }
 
 /** The topic that exists, or a new one with its subscription. */
@@ -18,6 +20,11 @@ export function alarmTopic(scope: Construct, { alarmTopicArn, alarmEmail }: Alar
   const topic = newAlarmTopic(scope)
   if (alarmEmail !== undefined) topic.addSubscription(new EmailSubscription(alarmEmail))
   return topic
+}
+
+/** The topic of the pager: one that exists, or `alarms`. */
+export function pagerTopic(scope: Construct, { pagerTopicArn }: AlarmTopicProps, alarms: sns.ITopic): sns.ITopic {
+  return pagerTopicArn === undefined ? alarms : sns.Topic.fromTopicArn(scope, 'PagerTopic', pagerTopicArn)
 }
 
 /**

@@ -35,7 +35,7 @@ const message = (context: Record<string, unknown>): string => {
 const OTHERS = new RegExp(
   [
     '^(allowedOrigins|edge|firewall|apiGatewayLogsRole|destination|compression|sourceBackup|parquet|(delivered|error)Days)',
-    '^(alarmErrorObjects|streams|ingest|collector|fanOut)',
+    '^(alarmErrorObjects|alarmSilenceHours|streams|ingest|collector|fanOut)',
     // Names of the same: the stack has a name of its own, and `eventFields` names the fields.
     '^(stackName|mysfitsService|mysfitsApiUrl|clickIdentity)$',
   ].join('|'),
@@ -102,6 +102,7 @@ interface Compared {
   readonly ofStream: string[]
   readonly logDays: number
   readonly alarms: Record<string, any>[]
+  readonly pager: Record<string, any>
   readonly types: string[]
 }
 
@@ -135,6 +136,17 @@ function alarm({ Dimensions, AlarmActions, OKActions, Threshold, ...rest }: Reco
   }
 }
 
+/** The pager's alarm: the alarms of its rule, and the topic. */
+function pager({ AlarmRule, AlarmActions, OKActions, AlarmDescription }: Record<string, any>) {
+  const rule = typeof AlarmRule === 'string' ? AlarmRule : JSON.stringify(AlarmRule)
+  const { actions } = alarm({ AlarmActions, OKActions })
+  return {
+    alarms: [...rule.matchAll(/(Function[A-Z][a-z]+|Records[A-Z][a-z]+)/g)].map(([id]) => id),
+    actions,
+    AlarmDescription,
+  }
+}
+
 /** The alarm of the duration is a share of the timeout in one stack, and milliseconds in the other. */
 const isOfDuration = ({ AlarmDescription }: Record<string, any>) => AlarmDescription.startsWith('Invocations approach')
 
@@ -151,6 +163,7 @@ function ofSam({ resources }: ReturnType<typeof samStack>): Compared {
     alarms: resources
       .filter(({ Type, Properties }) => Type === 'AWS::CloudWatch::Alarm' && !isOfDuration(Properties))
       .map(({ Properties }) => alarm(Properties)),
+    pager: pager(one('AWS::CloudWatch::CompositeAlarm')),
     types: resources.map(({ Type }) => Type).sort(),
   }
 }
@@ -170,6 +183,7 @@ function ofCdk(cdk: Template): Compared {
     alarms: resources
       .filter(({ Type, Properties }) => Type === 'AWS::CloudWatch::Alarm' && !isOfDuration(Properties))
       .map(({ Properties }) => alarm(Properties)),
+    pager: pager(only(cdk, 'AWS::CloudWatch::CompositeAlarm')),
     // SAM makes a function, a version and an alias of one resource, and the role's policy is inline.
     types: types
       .filter((type) => type !== 'AWS::Lambda::Version' && type !== 'AWS::Lambda::Alias')
@@ -205,6 +219,7 @@ const STACKS: Record<string, unknown>[] = [
   { lookupAuth: 'header', lookupSecretArn: SECRET, lookupSecretField: 'key', lookupAuthHeader: 'authorization' },
   { lookupSubnets: 'subnet-0a1b2c3d,subnet-0a1b2c3e', lookupSecurityGroups: 'sg-0a1b2c3d' },
   { alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms' },
+  { pagerTopicArn: 'arn:aws:sns:us-east-1:123456789012:pager' },
   { alarmEmail: 'on-call@a.example' },
 ]
 for (const options of STACKS) {

@@ -29,6 +29,7 @@ export const CONFIGURATIONS = {
     allowedOrigins: 'https://a.example',
     firewallRequests: 100,
     alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms',
+    pagerTopicArn: 'arn:aws:sns:us-east-1:123456789012:pager',
     lookupAuth: 'header',
     lookupSecretArn: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/key-a1B2c3',
     lookupSubnets: 'subnet-0a1b2c3d,subnet-0a1b2c3e',
@@ -48,6 +49,7 @@ export const CONFIGURATIONS = {
     firewallRequests: 1000,
     fanOut: 'search,audit',
     ingestFanOut: 'lake',
+    alarmSilenceHours: 6,
   },
   'the processor for a stream that exists': {
     ...SERVICE,

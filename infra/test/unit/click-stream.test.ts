@@ -27,6 +27,7 @@ const NAMES = [
 /** Fixed names, because operators need them: all begin with the stack's name. */
 const NAMED_BY_THE_STACK: Record<string, RegExp> = {
   'AWS::SQS::Queue': /^ClickStream-/,
+  'AWS::CloudWatch::CompositeAlarm': /^ClickStream-/,
   // An inline policy's name is unique within its role.
   'AWS::IAM::Policy': /./,
 }
@@ -205,6 +206,8 @@ const OPTIONS: Record<string, unknown> = {
   alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms',
   alarmFailedRecords: 1,
   alarmErrorObjects: 2,
+  alarmSilenceHours: 24,
+  pagerTopicArn: 'arn:aws:sns:us-east-1:123456789012:pager',
   alarmEmail: 'on-call@a.example',
   streams: { orders: {} },
   streamRoleName: 'firehose-role',
@@ -270,6 +273,8 @@ test("options for every stream apply to services' streams", () => {
       'deliveredDays',
       'errorDays',
       'alarmTopicArn',
+      'pagerTopicArn',
+      'alarmSilenceHours',
       'firewallRequests',
       'tracing',
     ],
@@ -336,7 +341,7 @@ test('the other bucket notifies of objects of each stream and of the collector, 
     }
     assert.equal(
       Object.keys(template.findResources('AWS::CloudWatch::Alarm')).filter((id) => id.includes('lake')).length,
-      1,
+      2,
     )
     return TopicConfigurations.map(({ Filter }: any) => Filter.S3Key.Rules).flat()
   }

@@ -190,6 +190,7 @@ test('an error names the option, the value found and the accepted values', () =>
     ['edgeRate', '1.5', 'a whole number from 1 to 10000'],
     ['timeoutSeconds', '301', 'a whole number from 1 to 300'],
     ['retries', '0', 'a whole number from 1 to 300'],
+    ['alarmSilenceHours', '169', 'a whole number from 1 to 168'],
     ['bufferMb', '0.1', 'a number from 0.2 to 3'],
     ['bufferMb', '3.1', 'a number from 0.2 to 3'],
     ['bufferMb', '1e0', 'a number from 0.2 to 3'],
@@ -214,6 +215,7 @@ test('an error names the option, the value found and the accepted values', () =>
     ['stackName', '1st', '1 to 100 letters, digits and hyphens, a letter first'],
     ['alarmEmail', 'me', 'an e-mail address'],
     ['alarmTopicArn', 'alarms', 'the ARN of an SNS topic'],
+    ['pagerTopicArn', 'alarms', 'the ARN of an SNS topic'],
   ] as const) {
     const message = rejected({ ...URL_GIVEN, [name]: found })
     assert.equal(message, `the context's ${name}: found ${JSON.stringify(found)}; accepted: ${accepted}`)
@@ -437,8 +439,8 @@ test('options of the other ingestion paths and the fan-out that contradict each 
     ],
     [{ ingestFanOut: 'lake' }, /^ingestFanOut: found without streams and collector/],
     [
-      { streams: many(32), ingestFanOut: 'a,b,c,d' },
-      /^ingestFanOut: found 4 names with 32 streams; accepted: fewer, as a stack has at most 500 resources/,
+      { streams: many(32), ingestFanOut: 'a,b,c' },
+      /^streams and ingestFanOut: found 32 streams and 3 names; accepted: fewer, as a stack has at most 500 resources/,
     ],
     [{ collectorFields: 'id' }, /^collectorFields: found without collector/],
     [{ collectorQueue: true, collector: false }, /^collectorQueue: found without collector/],
@@ -464,7 +466,7 @@ test('options of the other ingestion paths and the fan-out that contradict each 
   readConfiguration({ ...URL_GIVEN, stackName: 'S'.repeat(56), streams: { ['n'.repeat(64)]: {} } }, {})
   readConfiguration({ ...URL_GIVEN, stackName: 'S'.repeat(39), fanOut: 'n'.repeat(32) }, {})
   readConfiguration({ ...URL_GIVEN, stackName: 'S'.repeat(65), collector: true, collectorQueue: true }, {})
-  readConfiguration({ ...URL_GIVEN, streams: many(32), ingestFanOut: 'a,b,c' }, {})
+  readConfiguration({ ...URL_GIVEN, streams: many(32), ingestFanOut: 'a,b' }, {})
 })
 
 test("the collector's defaults are its own", () => {

@@ -17,8 +17,8 @@ function alarms(of: Template): Map<string, Record<string, any>> {
   return new Map(found.map(([id, { Properties }]) => [id.replace(/[0-9A-F]{8}$/, ''), Properties]))
 }
 
-const idOf = (type: string, part: string) =>
-  Object.keys(template.findResources(type)).find((id) => id.startsWith(part))!
+const idOf = (type: string, part: string, rest = /^/) =>
+  Object.keys(template.findResources(type)).find((id) => id.startsWith(part) && rest.test(id.slice(part.length)))!
 const ref = (type: string, part: string) => ({ Ref: idOf(type, part) })
 
 const ORDERS = { StreamName: ref('AWS::Kinesis::Stream', 'StreamsStreamorders') }
@@ -82,6 +82,16 @@ const ALARMS: [string, string, string, Record<string, unknown>, string, '>=' | '
     'Maximum',
     '>',
     900,
+    [1, 1],
+  ],
+  [
+    'QueueAgecollect',
+    'AWS/SQS',
+    'ApproximateAgeOfOldestMessage',
+    { QueueName: { 'Fn::GetAtt': [idOf('AWS::SQS::Queue', 'CollectorQueue', /^.{8}$/), 'QueueName'] } },
+    'Maximum',
+    '>',
+    14_400,
     [1, 1],
   ],
   [
@@ -152,4 +162,13 @@ test('dead letters of the fan-out raise an alarm', () => {
     ['ApproximateNumberOfMessagesVisible', 'Maximum', 1],
   )
   assert.match(JSON.stringify(found.Dimensions), /FanOutQueuesearchDeadLetters/)
+})
+
+test('messages of the fan-out that none receives raise an alarm', () => {
+  const found = alarms(clickTemplate({ fanOut: 'search' })).get('FanOutQueueAgesearch')!
+  assert.deepEqual(
+    [found.MetricName, found.Statistic, found.ComparisonOperator, found.Threshold],
+    ['ApproximateAgeOfOldestMessage', 'Maximum', 'GreaterThanThreshold', 14_400],
+  )
+  assert.match(JSON.stringify(found.Dimensions), /FanOutQueuesearchQueue[0-9A-F]{8}"/)
 })

@@ -9,6 +9,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { Operations, type OperationsProps } from '../../lib/operations.ts'
+import { lines, widgets } from '../support/dashboard.ts'
 import { app, only, synthesised } from '../support/synth.ts'
 
 const PROCESSOR = 'arn:aws:lambda:eu-central-1:111122223333:function:processor'
@@ -83,6 +84,7 @@ const ALARMS: [string, string, string, string, '>=' | '>' | '<', number, [number
   ['FunctionDuration', 'AWS/Lambda', 'Duration', 'Maximum', '>=', 24_000, [2, 3]],
   ['StaleServed', 'ClickProcessor', 'StaleServed', 'Sum', '>=', 1, [2, 3]],
   ['RecordsFailed', 'ClickProcessor', 'Failed', 'Sum', '>=', 10, [1, 1]],
+  ['RecordsDropped', 'ClickProcessor', 'Dropped', 'Sum', '>=', 10, [1, 1]],
   ['DeliveryLate', 'AWS/Firehose', 'DeliveryToS3.DataFreshness', 'Maximum', '>', 900, [1, 1]],
 ]
 const COMPARISONS = {
@@ -147,7 +149,7 @@ test('alarm ErrorObjects: any write to the error output, also if the metric is l
 test('these are all alarms, from left to right', () => {
   const { built, template } = operations()
   assert.deepEqual(built.alarms.map(({ node }) => node.id), [...ALARMS.map(([id]) => id), 'ErrorObjects']) // prettier-ignore
-  template.resourceCountIs('AWS::CloudWatch::Alarm', 10)
+  template.resourceCountIs('AWS::CloudWatch::Alarm', 11)
 })
 
 test('each description has the meaning and, after a colon, the first action', () => {
@@ -188,12 +190,18 @@ test('every threshold is a prop with a default', () => {
       durationPercent: 50,
       staleServed: 15,
       failedRecords: undefined,
+      droppedRecords: 16,
       freshness: Duration.minutes(17),
       errorObjects: 18,
     },
   })
   const thresholds = [...ALARMS.map(([id]) => id), 'ErrorObjects'].map((id) => alarm(template, id).Threshold)
-  assert.deepEqual(thresholds, [11, 12, 1, 13, 14, 15_000, 15, 10, 1020, 18])
+  assert.deepEqual(thresholds, [11, 12, 1, 13, 14, 15_000, 15, 10, 16, 1020, 18])
+})
+
+test('dropped records have the threshold of failed ones, as the same mysfits cause both', () => {
+  const { template } = operations({ thresholds: { failedRecords: 99 } })
+  assert.deepEqual(['RecordsFailed', 'RecordsDropped'].map((id) => alarm(template, id).Threshold), [99, 99]) // prettier-ignore
 })
 
 test('only alarms of this account may publish to the topic, over TLS', () => {
@@ -254,31 +262,6 @@ test('the e-mail subscription is optional', () => {
   assert.deepEqual([Protocol, Endpoint], ['email', 'ops@example.com'])
   operations().template.resourceCountIs('AWS::SNS::Subscription', 0)
 })
-
-interface Widget {
-  type: string
-  x: number
-  y: number
-  width: number
-  height: number
-  properties: Record<string, any>
-}
-
-function widgets(template: Template): Widget[] {
-  const { DashboardBody } = only(template, 'AWS::CloudWatch::Dashboard')
-  const parts = DashboardBody['Fn::Join'][1].map((part: any) =>
-    typeof part === 'string' ? part : JSON.stringify(part),
-  )
-  return JSON.parse(parts.map((part: string) => part.replace(/^\{"(Ref|Fn::GetAtt)".*$/, 'TOKEN')).join('')).widgets
-}
-
-/** `namespace metric statistic`, or an expression, of every line of a widget. */
-function lines({ properties }: Widget): string[] {
-  return (properties.metrics ?? []).map((metric: any[]) => {
-    const { expression, stat } = metric.at(-1)
-    return expression ?? `${metric[0]} ${metric[1]} ${stat ?? 'Average'}`
-  })
-}
 
 const PARTS: [string, [string, string[]][]][] = [
   [
@@ -349,7 +332,7 @@ test('alarms and an explanation are at the top', () => {
   const { template } = operations()
   const [alarms, text] = widgets(template)
   assert.deepEqual([alarms!.type, alarms!.y, alarms!.width], ['alarm', 0, 24])
-  assert.equal(alarms!.properties.alarms.length, 10)
+  assert.equal(alarms!.properties.alarms.length, 11)
   assert.deepEqual([text!.type, text!.y, text!.width], ['text', 3, 24])
   assert.match(text!.properties.markdown, /from left to right/)
 })

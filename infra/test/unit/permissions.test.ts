@@ -85,6 +85,11 @@ const CALLS: Record<string, Call[]> = {
       ['cloudwatch:PutMetricAlarm', 'cloudwatch:DescribeAlarms', 'cloudwatch:DeleteAlarms'],
     ],
   ],
+  'AWS::CloudWatch::CompositeAlarm': [
+    // A narrower scope is not sufficient ("PutCompositeAlarm", "DescribeAlarms", CloudWatch API Reference).
+    [EVERYTHING, ['cloudwatch:PutCompositeAlarm', 'cloudwatch:DescribeAlarms']],
+    [arn('cloudwatch', 'alarm:ClickStream-Ingest-Pager'), ['cloudwatch:DeleteAlarms', 'cloudwatch:TagResource']],
+  ],
   'AWS::CloudWatch::Dashboard': [
     [arn('cloudwatch', 'dashboard/Dashboard', ''), ['cloudwatch:PutDashboard', 'cloudwatch:DeleteDashboards']],
   ],
@@ -247,6 +252,7 @@ test('the policy allows no changes of other resources of the account', () => {
     ['lambda:DeleteEventSourceMapping', MAPPING, { 'lambda:FunctionArn': arn('lambda', 'function:another') }],
     ['lambda:TagResource', arn('lambda', 'function:another')],
     ['s3:PutBucketPolicy', 'arn:aws:s3:::another'],
+    ['cloudwatch:DeleteAlarms', arn('cloudwatch', 'alarm:Another')],
     ['s3:GetObject', `${BUCKET}/firehose/a`],
     ['sqs:DeleteQueue', arn('sqs', 'another')],
   ] as [string, string, Record<string, string>?][]) {

@@ -13,7 +13,8 @@ const types = (template: Template) =>
 
 test('it has the function, its alias, log group and alarms, and a permission of the role', () => {
   assert.deepEqual(types(processorTemplate()), [
-    ...Array(5).fill('AWS::CloudWatch::Alarm'),
+    ...Array(6).fill('AWS::CloudWatch::Alarm'),
+    'AWS::CloudWatch::CompositeAlarm',
     'AWS::IAM::Policy',
     'AWS::IAM::Policy',
     'AWS::IAM::Role',

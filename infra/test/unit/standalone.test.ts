@@ -90,6 +90,7 @@ test('without a service, options of the click stream are rejected', () => {
     ...{ stackName: 'Paths', architecture: 'x86_64', tracing: false, logLevel: 'DEBUG', logDays: 7 },
     ...{ destinationMb: 5, destinationSeconds: 60, compression: 'none', deliveredDays: 30, errorDays: 60 },
     ...{ apiGatewayLogsRole: true, alarmEmail: 'a@b.example', firewallRequests: 10, mysfitsService: false },
+    ...{ alarmSilenceHours: 2, pagerTopicArn: 'arn:aws:sns:us-east-1:123456789012:pager' },
     ...{
       collector: true,
       collectorFields: ['id'],
