@@ -15,6 +15,7 @@ import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
 import { ProcessorStack } from './processor-stack.ts'
 import type { Network } from './rust-function.ts'
+import type { StreamChoices } from './stream-ingest.ts'
 
 /** What every stack has in common. */
 interface Common {
@@ -128,7 +129,7 @@ function ingest(
   const stack = new IngestStack(app, 'Ingest', {
     stackName: `${stackName}-Ingest`,
     description: 'The ingestion paths besides PUT /clicks: a stream per service, and the collector, into S3.',
-    streams: configuration.streams,
+    streams: streams(configuration),
     authorization: configuration.ingestAuthorization,
     processor: click?.processor,
     collector: configuration.collector
@@ -146,6 +147,7 @@ function ingest(
           tracing: configuration.tracing,
           hashKey: secret(collectorHashKeySecret, collectorHashKeySecretVersion),
           shards: configuration.collectorShards,
+          retention: hours(configuration.collectorRetentionHours),
           queue: configuration.collectorQueue,
           logLevel: configuration.logLevel && lambda.ApplicationLogLevel[configuration.logLevel],
         }
@@ -172,6 +174,14 @@ function ingest(
   stack.addStackDependency(click)
 }
 
+/** The props of each stream. */
+function streams(configuration: Configuration): Record<string, StreamChoices> {
+  const given = Object.entries(configuration.streams ?? {})
+  return Object.fromEntries(
+    given.map(([name, { retentionHours, ...others }]) => [name, { ...others, retention: hours(retentionHours) }]),
+  )
+}
+
 /** The delivery settings of every Firehose stream. */
 function delivery(configuration: Configuration) {
   return {
@@ -182,6 +192,10 @@ function delivery(configuration: Configuration) {
     destinationInterval: seconds(configuration.destinationSeconds),
     compressed: configuration.compression !== 'none',
   }
+}
+
+function hours(number: number | undefined): Duration | undefined {
+  return number === undefined ? undefined : Duration.hours(number)
 }
 
 function seconds(number: number | undefined): Duration | undefined {

@@ -1,7 +1,7 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { BUFFER } from '../processor-buffer.ts'
 import { inUpperCase } from '../processor-settings.ts'
-import { streams } from './ingest.ts'
+import { retentionHours, streams } from './ingest.ts'
 import {
   baseUrl,
   choice,
@@ -124,6 +124,7 @@ const otherOptions = {
   collectorRate: whole(1, 10_000),
   collectorBurst: whole(1, 5_000),
   collectorShards: whole(1, 1_000),
+  collectorRetentionHours: retentionHours,
   collectorQueue: flag,
 
   fanOut: consumers,

@@ -1,4 +1,4 @@
-import type { StreamChoices } from '../stream-ingest.ts'
+import type { StreamOptions } from './ingest.ts'
 
 /** The options of the click stream that the other ingestion paths share. */
 const SHARED = [
@@ -12,7 +12,7 @@ const OWN = /^(streams|ingest[A-Z]\w*|collector([A-Z]\w*)?)$/
 
 /** Contradictions of a configuration without the click stream: it has no service that clicks are enriched with. */
 export function standaloneContradictions(given: Readonly<Record<string, unknown>>): [boolean, string][] {
-  const streams = Object.entries((given.streams ?? {}) as Record<string, StreamChoices>)
+  const streams = Object.entries((given.streams ?? {}) as Record<string, StreamOptions>)
   const [processed] = streams.find(([, { processor }]) => processor) ?? []
   const others = Object.keys(given).filter((name) => given[name] !== false && !SHARED.includes(name) && !OWN.test(name))
   const without = 'found without lookupApiUrl and mysfitsService; accepted: together with one of them'

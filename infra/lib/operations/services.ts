@@ -18,7 +18,7 @@ const SERVER_ERRORS = 5
  *
  * @see https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
  */
-export function streamRows(name: string, { dataStream, delivery }: ServiceStream): AlarmRow[] {
+export function streamRows(name: string, { dataStream, delivery, retention }: ServiceStream): AlarmRow[] {
   const late = lateAfter(delivery.destinationInterval)
   const minutes = late.toMinutes({ integral: false })
   return [
@@ -42,7 +42,7 @@ export function streamRows(name: string, { dataStream, delivery }: ServiceStream
       threshold: late.toMilliseconds(),
       comparison: GREATER_THAN_THRESHOLD,
       periods: AT_ONCE,
-      description: `Records wait in the data stream ${name} for more than ${minutes} minutes, and are deleted after 24 hours: read Firehose's error log, then check its role.`,
+      description: `Records wait in the data stream ${name} for more than ${minutes} minutes, and are deleted after ${retention.toHours()} hours: read Firehose's error log, then check its role.`,
     },
     {
       id: `DeliveryLate-${name}`,

@@ -56,14 +56,19 @@ const STREAM_FAULTS: [unknown, string][] = [
   [{ orders: null }, '.orders: found null; accepted: an object, such as {} or {"shards": 2}'],
   [
     { orders: { shard: 2 } },
-    '.orders.shard: no such option (did you mean shards?); accepted: shards, partitionKeyField, processor, rate, burst',
+    '.orders.shard: no such option (did you mean shards?); accepted: shards, retentionHours, partitionKeyField, processor, rate, burst',
   ],
   [
     { orders: { toString: 2 } },
-    '.orders.toString: no such option; accepted: shards, partitionKeyField, processor, rate, burst',
+    '.orders.toString: no such option; accepted: shards, retentionHours, partitionKeyField, processor, rate, burst',
   ],
   [{ orders: { shards: 0 } }, '.orders.shards: found 0; accepted: a whole number from 1 to 1000'],
   [{ orders: { shards: 1.5 } }, '.orders.shards: found 1.5; accepted: a whole number from 1 to 1000'],
+  [{ orders: { retentionHours: 23 } }, '.orders.retentionHours: found 23; accepted: a whole number from 24 to 8760'],
+  [
+    { orders: { retentionHours: 8761 } },
+    '.orders.retentionHours: found 8761; accepted: a whole number from 24 to 8760',
+  ],
   [{ orders: { shards: [2] } }, '.orders.shards: found [2]; accepted: a whole number from 1 to 1000'],
   [
     { orders: { partitionKeyField: "a')" } },
@@ -135,6 +140,7 @@ test('options of the other ingestion paths and the fan-out that contradict each 
       /^ingestFanOut: found 4 names with 32 streams; accepted: fewer, as a stack has at most 500 resources/,
     ],
     [{ collectorFields: 'id' }, /^collectorFields: found without collector/],
+    [{ collectorRetentionHours: 48 }, /^collectorRetentionHours: found without collector/],
     [{ collectorQueue: true, collector: false }, /^collectorQueue: found without collector/],
     [
       { collector: true, collectorMaskFields: 'Phone' },
