@@ -1,4 +1,4 @@
-import { type App, Duration, SecretValue, Validations } from 'aws-cdk-lib'
+import { type App, Duration, SecretValue, type StackProps, Tags, Validations } from 'aws-cdk-lib'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { BundlingOptions } from 'cargo-lambda-cdk'
 import { AwsSolutionsChecks } from 'cdk-nag'
@@ -45,6 +45,7 @@ export function clickStream(
   }
   const click = hasClickStream(configuration) ? clicks(app, configuration, common) : undefined
   if (hasIngest(configuration)) ingest(app, configuration, common, click)
+  for (const [key, value] of Object.entries(configuration.tags ?? {})) Tags.of(app).add(key, value)
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
 }
 
@@ -53,6 +54,7 @@ function clicks(app: App, configuration: Configuration, { stackName, ...machine 
   const service = configuration.mysfitsService
     ? new MysfitsServiceStack(app, 'MysfitsService', {
         ...machine,
+        ...deployment(configuration),
         stackName: `${stackName}-MysfitsService`,
         description: 'The mysfits service of the click stream: GET /mysfits over DynamoDB.',
         logRetention: configuration.logDays,
@@ -80,6 +82,7 @@ function clicks(app: App, configuration: Configuration, { stackName, ...machine 
     thresholds: { failedRecords: configuration.alarmFailedRecords, errorObjects: configuration.alarmErrorObjects },
   }
   const stack = new ClickStreamStack(app, 'ClickStream', {
+    ...deployment(configuration),
     stackName,
     description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
     ...processor,
@@ -104,6 +107,7 @@ function clicks(app: App, configuration: Configuration, { stackName, ...machine 
   })
   if (configuration.streamRoleName !== undefined) {
     new ProcessorStack(app, 'Processor', {
+      ...deployment(configuration),
       stackName: `${stackName}-Processor`,
       description:
         'The click processor alone, for an Amazon Data Firehose stream that exists: infra/attach.sh attaches it.',
@@ -127,6 +131,7 @@ function ingest(
 ): void {
   const { collectorHashKeySecret, collectorHashKeySecretVersion } = configuration
   const stack = new IngestStack(app, 'Ingest', {
+    ...deployment(configuration),
     stackName: `${stackName}-Ingest`,
     description: 'The ingestion paths besides PUT /clicks: a stream per service, and the collector, into S3.',
     streams: streams(configuration),
@@ -172,6 +177,11 @@ function ingest(
   click.exportValue(click.ownAlarmTopic!.topicArn)
   // Its APIs write logs with the account's role, which the click stream may create.
   stack.addStackDependency(click)
+}
+
+/** How every stack is deployed. */
+function deployment({ region, terminationProtection }: Configuration): StackProps {
+  return { env: { region }, terminationProtection }
 }
 
 /** The props of each stream. */

@@ -1,6 +1,7 @@
 import { DEFAULT_FIELDS, DEFAULT_PARTITION_KEY_FIELD } from '../collector/settings.ts'
 import { layout } from '../layout.ts'
 import type { StreamChoices } from '../stream-ingest.ts'
+import { json, object, shown } from './json.ts'
 import { suggestion } from './nearest.ts'
 import { flag, type Option, text, whole } from './option.ts'
 
@@ -69,24 +70,6 @@ function faultsOf(value: string): string[] {
       return `.${name}.${key}: found ${shown(found)}; accepted: ${accepted}`
     })
   })
-}
-
-function json(value: string): unknown {
-  try {
-    return JSON.parse(value)
-  } catch {
-    return undefined
-  }
-}
-
-function object(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined
-}
-
-function shown(value: unknown): string {
-  return JSON.stringify(value).slice(0, 200)
 }
 
 /** The options that may contradict each other. */

@@ -13,12 +13,13 @@ import {
   list,
   names,
   oneOf,
-  type Option,
   origins,
   path,
   text,
   whole,
 } from './option.ts'
+import type { Parsed } from './source.ts'
+import { tags } from './tags.ts'
 
 const secretName = text(/^[A-Za-z0-9/_+=.@-]{1,512}$/, 'the name of a secret in AWS Secrets Manager')
 const secretVersion = text(/^[A-Za-z0-9-]{32,64}$/, 'the id of a version of that secret')
@@ -60,6 +61,9 @@ const processorOptions = {
 
 /** All other options: their variables begin with `CLICK_STREAM_`. */
 const otherOptions = {
+  region: text(/^[a-z]{2}(-[a-z]+){1,3}-\d{1,2}$/, 'a region such as eu-central-1'),
+  tags,
+  terminationProtection: flag,
   stackName: text(/^[A-Za-z][A-Za-z0-9-]{0,99}$/, '1 to 100 letters, digits and hyphens, a letter first'),
   mysfitsService: flag,
   streamRoleName: text(/^[A-Za-z0-9_+=,.@-]{1,64}$/, 'the name of a role in IAM, without ARN and path'),
@@ -135,9 +139,7 @@ const otherOptions = {
 export const options = { ...processorOptions, ...otherOptions }
 
 /** The values of the options. An option that is not given is `undefined`: the construct that it is for has a default. */
-export type Configuration = {
-  readonly [Name in keyof typeof options]?: (typeof options)[Name] extends Option<infer T> ? T : never
-}
+export type Configuration = Parsed<typeof options>
 
 /** The beginning of the variables of options that are not the processor's own. */
 export const PREFIX = 'CLICK_STREAM_'

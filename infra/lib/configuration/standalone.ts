@@ -4,7 +4,7 @@ import type { StreamOptions } from './ingest.ts'
 const SHARED = [
   ...['stackName', 'architecture', 'tracing', 'logLevel', 'logDays', 'alarmTopicArn', 'alarmEmail', 'mysfitsService'],
   ...['destinationMb', 'destinationSeconds', 'compression', 'deliveredDays', 'errorDays'],
-  ...['apiGatewayLogsRole', 'firewallRequests'],
+  ...['apiGatewayLogsRole', 'firewallRequests', 'region', 'tags', 'terminationProtection'],
 ]
 
 /** The options that only they have. */
