@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import template from '../../permissions.json' with { type: 'json' }
-import { CONFIGURATIONS, configured, validated } from '../support/configurations.ts'
+import { CONFIGURATIONS, configured, SERVICE, validated } from '../support/configurations.ts'
+import { only } from '../support/synth.ts'
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 
@@ -278,6 +279,15 @@ test('the policy has the permissions to tag every resource that can have tags', 
     const denied = actions.filter((action) => !isAllowed(action, resource))
     assert.deepEqual(denied, [], `${type} on ${resource}`)
   }
+})
+
+test('the policy is also for a stage whose name begins with ClickStream-', () => {
+  const { template } = configured({ ...SERVICE, stackName: 'ClickStream-Dev' })[0]!
+  const { Name } = only(template, 'AWS::Athena::WorkGroup')
+  const { DatabaseInput } = only(template, 'AWS::Glue::Database')
+  // CDK leaves the hyphen out of these two. CloudFormation begins all other names with the stack's.
+  assert.ok(isAllowed('athena:CreateWorkGroup', arn('athena', `workgroup/${Name}`)), Name)
+  assert.ok(isAllowed('glue:CreateDatabase', arn('glue', `database/${DatabaseInput.Name}`)), DatabaseInput.Name)
 })
 
 test('the policy allows no changes of other resources of the account', () => {
