@@ -1,6 +1,7 @@
 import { HOUR } from '../analysis/columns.ts'
 import { DEFAULT_ATTRIBUTES, EDGE_FIELDS, lineFields, outputName } from '../processor-settings.ts'
 import { DEFAULT_DAYS } from '../storage.ts'
+import { artifactContradictions } from './artifact.ts'
 import { hasIngest, ingestContradictions } from './ingest.ts'
 import { baseUrl } from './option.ts'
 import type { Configuration } from './options.ts'
@@ -110,6 +111,7 @@ export function contradictions(given: Configuration): string[] {
       Boolean(given.alarmTopicArn && given.alarmEmail),
       "alarmEmail: found together with alarmTopicArn; accepted: one of the two, as this app does not manage another topic's subscriptions",
     ],
+    ...artifactContradictions(given),
     ...ingestContradictions(given),
     ...(hasClickStream(given) ? [] : standaloneContradictions(given)),
   ]

@@ -1,6 +1,7 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { BUFFER } from '../processor-buffer.ts'
 import { inUpperCase } from '../processor-settings.ts'
+import { artifact } from './artifact.ts'
 import { retentionHours, streams } from './ingest.ts'
 import {
   baseUrl,
@@ -87,6 +88,7 @@ const otherOptions = {
   apiGatewayLogsRole: flag,
 
   architecture: choice('arm64', 'x86_64'),
+  artifact,
   memoryMb: whole(128, 10_240),
   timeoutSeconds: whole(1, 300),
   reservedConcurrency: whole(1, 1_000),

@@ -2,7 +2,17 @@ import type { StreamOptions } from './ingest.ts'
 
 /** The options of the click stream that the other ingestion paths share. */
 const SHARED = [
-  ...['stackName', 'architecture', 'tracing', 'logLevel', 'logDays', 'alarmTopicArn', 'alarmEmail', 'mysfitsService'],
+  ...[
+    'stackName',
+    'architecture',
+    'artifact',
+    'tracing',
+    'logLevel',
+    'logDays',
+    'alarmTopicArn',
+    'alarmEmail',
+    'mysfitsService',
+  ],
   ...['destinationMb', 'destinationSeconds', 'compression', 'deliveredDays', 'errorDays'],
   ...['apiGatewayLogsRole', 'firewallRequests', 'region', 'tags', 'terminationProtection'],
 ]
@@ -24,6 +34,10 @@ export function standaloneContradictions(given: Readonly<Record<string, unknown>
     [
       processed !== undefined,
       `streams.${processed}.processor: ${without}, as the processor is a part of the click stream`,
+    ],
+    [
+      given.artifact !== undefined && given.collector !== true,
+      'artifact: found without the click stream and without collector; accepted: together with one of them, as streams have no function',
     ],
     [
       given.firewallRequests !== undefined && given.collector !== true,
