@@ -29,7 +29,7 @@ unexport MAKEFLAGS
 ifeq ($(filter set-up suites,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
-.PHONY: help test set-up checks suites in-background tools lambda-tools needs needs-to-deploy format-check lint lint-features package dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
+.PHONY: help test set-up checks suites in-background tools lambda-tools needs needs-to-deploy dist format-check lint lint-features package dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
 
 help:                   ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,11 @@ in-background:
 tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_NEXTEST)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 
 lambda-tools: $(PYTHON_TOOLS)  ## Puts cargo-lambda, with zig, and what checks a deployment into .venv.
+
+ARCHITECTURE := arm64
+FUNCTIONS :=
+dist: $(PYTHON_TOOLS)   ## Builds what is deployed into out/dist/ARCHITECTURE (arm64, x86_64); FUNCTIONS limits it.
+	scripts/dist $(ARCHITECTURE) $(FUNCTIONS)
 
 # Cargo's tools stay: each is a folder of its own, and takes minutes to build.
 $(PYTHON_TOOLS): | needs-to-deploy

@@ -1,4 +1,4 @@
-import { type App, Duration, SecretValue, Size, Validations } from 'aws-cdk-lib'
+import { type App, Duration, SecretValue, Size, type StackProps, Tags, Validations } from 'aws-cdk-lib'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import type { AliasedFunctionOptions, Network } from './aliased-function.ts'
@@ -16,6 +16,7 @@ import { hasIngest } from './configuration/ingest.ts'
 import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
 import { ProcessorStack } from './processor-stack.ts'
+import type { StreamChoices } from './stream-ingest.ts'
 
 /** What every stack has in common. */
 interface Common {
@@ -45,6 +46,7 @@ export function clickStream(
   }
   const click = hasClickStream(configuration) ? clicks(app, configuration, common) : undefined
   if (hasIngest(configuration)) ingest(app, configuration, common, click)
+  for (const [key, value] of Object.entries(configuration.tags ?? {})) Tags.of(app).add(key, value)
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
 }
 
@@ -53,6 +55,7 @@ function clicks(app: App, configuration: Configuration, { stackName, machine }: 
   const service = configuration.mysfitsService
     ? new MysfitsServiceStack(app, 'MysfitsService', {
         ...machine('mysfits-service'),
+        ...deployment(configuration),
         stackName: `${stackName}-MysfitsService`,
         description: 'The mysfits service of the click stream: GET /mysfits over DynamoDB.',
         logRetention: configuration.logDays,
@@ -87,6 +90,7 @@ function clicks(app: App, configuration: Configuration, { stackName, machine }: 
     },
   }
   const stack = new ClickStreamStack(app, 'ClickStream', {
+    ...deployment(configuration),
     stackName,
     description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
     processor: processor(),
@@ -111,6 +115,7 @@ function clicks(app: App, configuration: Configuration, { stackName, machine }: 
   })
   if (configuration.streamRoleName !== undefined) {
     new ProcessorStack(app, 'Processor', {
+      ...deployment(configuration),
       stackName: `${stackName}-Processor`,
       description:
         'The click processor alone, for an Amazon Data Firehose stream that exists: infra/attach.sh attaches it.',
@@ -131,9 +136,10 @@ function ingest(
 ): void {
   const { collectorHashKeySecret, collectorHashKeySecretVersion } = configuration
   const stack = new IngestStack(app, 'Ingest', {
+    ...deployment(configuration),
     stackName: `${stackName}-Ingest`,
     description: 'The ingestion paths besides PUT /clicks: a stream per service, and the collector, into S3.',
-    streams: configuration.streams,
+    streams: streams(configuration),
     authorization: configuration.ingestAuthorization,
     processor: click?.processor,
     collector: configuration.collector
@@ -151,6 +157,7 @@ function ingest(
           tracing: configuration.tracing,
           hashKey: secret(collectorHashKeySecret, collectorHashKeySecretVersion),
           shards: configuration.collectorShards,
+          retention: hours(configuration.collectorRetentionHours),
           queue: configuration.collectorQueue,
           logLevel: configuration.logLevel && lambda.ApplicationLogLevel[configuration.logLevel],
         }
@@ -179,6 +186,19 @@ function ingest(
   stack.addStackDependency(click)
 }
 
+/** How every stack is deployed. */
+function deployment({ region, terminationProtection }: Configuration): StackProps {
+  return { env: { region }, terminationProtection }
+}
+
+/** The props of each stream. */
+function streams(configuration: Configuration): Record<string, StreamChoices> {
+  const given = Object.entries(configuration.streams ?? {})
+  return Object.fromEntries(
+    given.map(([name, { retentionHours, ...others }]) => [name, { ...others, retention: hours(retentionHours) }]),
+  )
+}
+
 /** The delivery settings of every Firehose stream. */
 function delivery(configuration: Configuration) {
   return {
@@ -194,6 +214,10 @@ function retention({ deliveredDays, errorDays }: Configuration): ObjectRetention
 
 function days(number: number | undefined): Duration | undefined {
   return number === undefined ? undefined : Duration.days(number)
+}
+
+function hours(number: number | undefined): Duration | undefined {
+  return number === undefined ? undefined : Duration.hours(number)
 }
 
 function seconds(number: number | undefined): Duration | undefined {

@@ -21,7 +21,7 @@ export interface CollectorProps extends AliasedFunctionOptions, Capacity, Partia
   /** Adds a queue as a second source of bodies. @default false */
   readonly queue?: boolean
   /** How its stream delivers. */
-  readonly delivery: Omit<ServiceStreamProps, 'streamName' | 'shards' | 'prefix' | 'processor'>
+  readonly delivery: Omit<ServiceStreamProps, 'streamName' | keyof Capacity | 'prefix' | 'processor'>
   /**
    * Memory in MB.
    *
@@ -61,9 +61,9 @@ export class Collector extends Construct {
 
   constructor(scope: Construct, id: string, props: CollectorProps) {
     super(scope, id)
-    const { settings, hashKey, queue, shards, delivery, rate, burst, createLogsRole, ...options } = props
+    const { settings, hashKey, queue, shards, retention, delivery, rate, burst, createLogsRole, ...options } = props
     const timeout = options.timeout ?? Duration.seconds(30)
-    this.stream = new ServiceStream(this, 'Stream', { ...delivery, shards, prefix: layout.collected })
+    this.stream = new ServiceStream(this, 'Stream', { ...delivery, shards, retention, prefix: layout.collected })
     if (queue) {
       this.queue = new QueueWithDeadLetters(this, 'Queue', {
         name: 'collect',

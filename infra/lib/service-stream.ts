@@ -1,4 +1,4 @@
-import { RemovalPolicy } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import * as kinesis from 'aws-cdk-lib/aws-kinesis'
 import { Construct } from 'constructs'
 import { S3DeliveryStream, type S3DeliveryStreamProps } from './s3-delivery-stream.ts'
@@ -11,6 +11,13 @@ export interface Capacity {
    * @default on demand: it starts with the capacity of four shards, and scales to twice the peak of the last 30 days
    */
   readonly shards?: number
+  /**
+   * How long records stay in the data stream, 24 to 8,760 hours: for other consumers, and for Firehose while it can't deliver. More than
+   * 24 hours cost extra.
+   *
+   * @default 24 hours
+   */
+  readonly retention?: Duration
 }
 
 export interface ServiceStreamProps extends Capacity, Omit<S3DeliveryStreamProps, 'source' | 'prefix'> {
@@ -23,15 +30,18 @@ export interface ServiceStreamProps extends Capacity, Omit<S3DeliveryStreamProps
 /** A data stream, and a Firehose stream that delivers its records into a folder of their own. */
 export class ServiceStream extends Construct {
   readonly dataStream: kinesis.Stream
+  readonly retention: Duration
   readonly delivery: S3DeliveryStream
 
-  constructor(scope: Construct, id: string, { streamName, shards, ...props }: ServiceStreamProps) {
+  constructor(scope: Construct, id: string, { streamName, shards, retention, ...props }: ServiceStreamProps) {
     super(scope, id)
+    this.retention = retention ?? Duration.hours(24)
     this.dataStream = new kinesis.Stream(this, 'DataStream', {
       streamName,
       ...(shards === undefined
         ? { streamMode: kinesis.StreamMode.ON_DEMAND }
         : { streamMode: kinesis.StreamMode.PROVISIONED, shardCount: shards }),
+      retentionPeriod: this.retention,
       encryption: kinesis.StreamEncryption.MANAGED,
       // Deleted with its Firehose stream: a retained stream would be billed by the hour and block its name.
       removalPolicy: RemovalPolicy.DESTROY,

@@ -23,7 +23,7 @@ export interface StreamIngestProps {
   /** What transforms the records of streams with `processor`, such as a `ClickProcessor`. @default none */
   readonly processor?: IDataProcessor
   /** The delivery of each stream. */
-  readonly delivery: Omit<ServiceStreamProps, 'streamName' | 'shards' | 'prefix' | 'processor'>
+  readonly delivery: Omit<ServiceStreamProps, 'streamName' | keyof Capacity | 'prefix' | 'processor'>
   /** Whether clients need `execute-api:Invoke` on the stream's path. @default iam */
   readonly authorization?: Authorization
   /** How long access logs are kept. @default one month */
@@ -67,12 +67,13 @@ export class StreamIngest extends Construct {
     // Unique by the stack's name, for a second copy.
     const prefix = `${Stack.of(this).stackName}-`
     this.streams = new Map(
-      streams.map(([name, { shards, processor }]) => [
+      streams.map(([name, { shards, retention, processor }]) => [
         name,
         new ServiceStream(this, `Stream-${name}`, {
           ...props.delivery,
           streamName: `${prefix}${name}`,
           shards,
+          retention,
           prefix: `${name}/`,
           processor: processor ? props.processor : undefined,
         }),

@@ -1,12 +1,21 @@
 import { DEFAULT_FIELDS, DEFAULT_PARTITION_KEY_FIELD } from '../collector/settings.ts'
 import { layout } from '../layout.ts'
 import type { StreamChoices } from '../stream-ingest.ts'
+import { json, object, shown } from './json.ts'
 import { suggestion } from './nearest.ts'
 import { flag, type Option, text, whole } from './option.ts'
 
-/** The options of one stream. */
-const choices: { readonly [Key in keyof Required<StreamChoices>]: Option<unknown> } = {
+/** The options of one stream: its props, with a number of hours. */
+export interface StreamOptions extends Omit<StreamChoices, 'retention'> {
+  readonly retentionHours?: number
+}
+
+/** The limits of a data stream's retention ("IncreaseStreamRetentionPeriod", Amazon Kinesis Data Streams API Reference). */
+export const retentionHours = whole(24, 8_760)
+
+const choices: { readonly [Key in keyof Required<StreamOptions>]: Option<unknown> } = {
   shards: whole(1, 1_000),
+  retentionHours,
   partitionKeyField: text(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'a name of 1 to 64 letters, digits and _, no digit first'),
   processor: flag,
   rate: whole(1, 10_000),
@@ -26,7 +35,7 @@ const MAX_STREAMS = 32
 const RESOURCES = { max: 500, others: 68, stream: 13, queue: 7, silence: 1 }
 
 /** The services' streams: an object in `cdk.json`, or JSON text. */
-export const streams: Option<Record<string, StreamChoices>> = {
+export const streams: Option<Record<string, StreamOptions>> = {
   accepted: `a JSON object of up to ${MAX_STREAMS} streams by name, such as {"orders": {}, "reviews": {"shards": 2}}`,
   parse: (value) => {
     const given = object(json(value))
@@ -36,9 +45,9 @@ export const streams: Option<Record<string, StreamChoices>> = {
   faults: faultsOf,
 }
 
-function parsed(given: object): StreamChoices {
+function parsed(given: object): StreamOptions {
   return Object.fromEntries(
-    Object.entries(given).map(([key, value]) => [key, choices[key as keyof StreamChoices].parse(String(value))]),
+    Object.entries(given).map(([key, value]) => [key, choices[key as keyof StreamOptions].parse(String(value))]),
   )
 }
 
@@ -56,35 +65,17 @@ function faultsOf(value: string): string[] {
         const known = Object.keys(choices)
         return `.${name}.${key}: no such option${suggestion(key, known)}; accepted: ${known.join(', ')}`
       }
-      const { parse, accepted } = choices[key as keyof StreamChoices]
+      const { parse, accepted } = choices[key as keyof StreamOptions]
       if (typeof found !== 'object' && parse(String(found)) !== undefined) return []
       return `.${name}.${key}: found ${shown(found)}; accepted: ${accepted}`
     })
   })
 }
 
-function json(value: string): unknown {
-  try {
-    return JSON.parse(value)
-  } catch {
-    return undefined
-  }
-}
-
-function object(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined
-}
-
-function shown(value: unknown): string {
-  return JSON.stringify(value).slice(0, 200)
-}
-
 /** The options that may contradict each other. */
 interface Given {
   readonly stackName?: string
-  readonly streams?: Record<string, StreamChoices>
+  readonly streams?: Record<string, StreamOptions>
   readonly ingestAuthorization?: string
   readonly partitionKeys?: string[]
   readonly collector?: boolean

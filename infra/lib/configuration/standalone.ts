@@ -1,10 +1,20 @@
-import type { StreamChoices } from '../stream-ingest.ts'
+import type { StreamOptions } from './ingest.ts'
 
 /** The options of the click stream that the other ingestion paths share. */
 const SHARED = [
-  ...['stackName', 'architecture', 'tracing', 'logLevel', 'logDays', 'alarmTopicArn', 'alarmEmail', 'mysfitsService'],
+  ...[
+    'stackName',
+    'architecture',
+    'artifact',
+    'tracing',
+    'logLevel',
+    'logDays',
+    'alarmTopicArn',
+    'alarmEmail',
+    'mysfitsService',
+  ],
   ...['destinationMb', 'destinationSeconds', 'compression', 'deliveredDays', 'errorDays'],
-  ...['apiGatewayLogsRole', 'firewallRequests', 'pagerTopicArn', 'alarmSilenceHours'],
+  ...['apiGatewayLogsRole', 'firewallRequests', 'region', 'tags', 'terminationProtection', 'pagerTopicArn', 'alarmSilenceHours'],
 ]
 
 /** The options that only they have. */
@@ -12,7 +22,7 @@ const OWN = /^(streams|ingest[A-Z]\w*|collector([A-Z]\w*)?)$/
 
 /** Contradictions of a configuration without the click stream: it has no service that clicks are enriched with. */
 export function standaloneContradictions(given: Readonly<Record<string, unknown>>): [boolean, string][] {
-  const streams = Object.entries((given.streams ?? {}) as Record<string, StreamChoices>)
+  const streams = Object.entries((given.streams ?? {}) as Record<string, StreamOptions>)
   const [processed] = streams.find(([, { processor }]) => processor) ?? []
   const others = Object.keys(given).filter((name) => given[name] !== false && !SHARED.includes(name) && !OWN.test(name))
   const without = 'found without lookupApiUrl and mysfitsService; accepted: together with one of them'
@@ -24,6 +34,10 @@ export function standaloneContradictions(given: Readonly<Record<string, unknown>
     [
       processed !== undefined,
       `streams.${processed}.processor: ${without}, as the processor is a part of the click stream`,
+    ],
+    [
+      given.artifact !== undefined && given.collector !== true,
+      'artifact: found without the click stream and without collector; accepted: together with one of them, as streams have no function',
     ],
     [
       given.firewallRequests !== undefined && given.collector !== true,

@@ -69,7 +69,8 @@ function collectorPart(collector: Collector, silence?: Duration): StreamPart {
   return { name, requests, stream, rows }
 }
 
-const limits = ({ delivery }: ServiceStream, silence?: Duration): StreamLimits => ({
+const limits = ({ delivery, retention }: ServiceStream, silence?: Duration): StreamLimits => ({
   late: lateAfter(delivery.bufferingInterval),
+  retention,
   silence,
 })

@@ -21,12 +21,14 @@ const MESSAGE_AGE = Duration.hours(4)
 export interface StreamLimits {
   /** The age of the oldest record that is not delivered. */
   readonly late: Duration
+  /** How long the data stream keeps records. */
+  readonly retention: Duration
   /** The time without a record: whole hours, up to 7 days. @default no alarm on silence */
   readonly silence?: Duration
 }
 
 /** Alarms on a data stream and on its delivery. */
-export function streamRows(name: string, metrics: StreamMetrics, { late, silence }: StreamLimits): AlarmRow[] {
+export function streamRows(name: string, metrics: StreamMetrics, { late, retention, silence }: StreamLimits): AlarmRow[] {
   const minutes = late.toMinutes({ integral: false })
   return [
     ...(silence ? [silenceRow(`Silence-${name}`, name, metrics.incomingRecords, silence)] : []),
@@ -52,7 +54,7 @@ export function streamRows(name: string, metrics: StreamMetrics, { late, silence
       comparison: GREATER_THAN_THRESHOLD,
       periods: AT_ONCE,
       pages: true,
-      description: `Records wait in the data stream ${name} for more than ${minutes} minutes, and are deleted after 24 hours: read Firehose's error log, then check its role.`,
+      description: `Records wait in the data stream ${name} for more than ${minutes} minutes, and are deleted after ${retention.toHours()} hours: read Firehose's error log, then check its role.`,
     },
     {
       id: `DeliveryLate-${name}`,

@@ -57,8 +57,11 @@ export const CONFIGURATIONS = {
   },
   'streams without authorization': {
     ...SERVICE,
-    streams: '{"open.data": {}}',
+    streams: '{"open.data": {"retentionHours": 48}}',
     ingestAuthorization: 'none',
+    region: 'eu-central-1',
+    tags: { team: 'web' },
+    terminationProtection: true,
   },
   'the other ingestion paths without the click stream': {
     streams: { orders: {} },

@@ -16,13 +16,18 @@ export interface Deployment {
 }
 
 /**
- * The profile of deployments with settings that build in a fraction of the time: the functions of both tests share their
- * dependencies. `commands.test.ts` and `rust-function.test.ts` check the profile itself.
+ * The profile of deployments with settings that build in a fraction of the time. `commands.test.ts` and `rust-function.test.ts` check
+ * the profile itself.
  */
 const QUICK_BUILD = {
   CARGO_PROFILE_DIST_CODEGEN_UNITS: '16',
   CARGO_PROFILE_DIST_LTO: 'off',
   CARGO_PROFILE_DIST_OPT_LEVEL: '1',
+}
+
+/** The variables of every build, with the flags of `make dist`: with others, Cargo would build the dependencies once more. */
+export function quickBuild(): Record<string, string> {
+  return { ...QUICK_BUILD, CARGO_ENCODED_RUSTFLAGS: run('scripts/dist', ['x86_64', '--flags']) }
 }
 
 /**
@@ -43,7 +48,7 @@ export function synthesise(
     'node_modules/.bin/cdk',
     ['synth', stack, '--exclusively', '--quiet', '--output', output, ...context],
     fileURLToPath(new URL('../..', import.meta.url)),
-    QUICK_BUILD,
+    quickBuild(),
   )
   const template = Template.fromJSON(JSON.parse(readFileSync(join(output, `${stack}.template.json`), 'utf8')))
   const hash = only(template, 'AWS::Lambda::Function').Code.S3Key.replace(/\.zip$/, '')

@@ -44,6 +44,19 @@ for (const [item, dollars] of COLLECTOR_COSTS) {
   })
 }
 
+/** GB of a million records of up to 1 KB. */
+const GB_OF_DAY = (DAY * 1024) / GB
+
+for (const [calculation, dollars] of [
+  ['6 × 0.95 GB × 0.10', 6 * GB_OF_DAY * 0.1],
+  ['720 × 0.02', 720 * 0.02],
+  ['23 × 0.95 GB × 0.023', 23 * GB_OF_DAY * 0.023],
+] as const) {
+  test(`the documented cost of a data stream's retention recomputes: ${calculation}`, () => {
+    assert.ok(COSTS.includes(`${calculation} = ${dollars.toFixed(2)}`), dollars.toFixed(2))
+  })
+}
+
 /** Typical values of API Gateway's variables. A mock integration has none of its own. */
 const REQUEST_ID = 'a96d4724-c214-4d4d-a632-63a524b7b06d'
 const LOGGED: Record<string, string> = {

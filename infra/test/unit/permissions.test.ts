@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import template from '../../permissions.json' with { type: 'json' }
-import { CONFIGURATIONS, validated } from '../support/configurations.ts'
+import { CONFIGURATIONS, configured, SERVICE, validated } from '../support/configurations.ts'
+import { only } from '../support/synth.ts'
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 
@@ -213,7 +214,8 @@ const matches = (pattern: string, value: string) =>
 const isAllowed = (action: string, resource: string, context: Record<string, string> = {}) =>
   statements.some(
     ({ actions, resources, condition = {} }) =>
-      actions.some((pattern) => matches(pattern, action)) &&
+      // IAM ignores case here: `*Tag*` matches UntagResource.
+      actions.some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase())) &&
       resources.some((pattern) => matches(pattern, resource)) &&
       Object.values(condition)
         .flatMap((keys) => Object.entries(keys))
@@ -239,6 +241,60 @@ test("CloudFormation's policy has the permissions for every resource of the stac
   }
 })
 
+const tags = (service: string, read = 'ListTagsForResource') =>
+  ['TagResource', 'UntagResource', read].map((action) => `${service}:${action}`)
+const GATEWAY_TAGS = ['PUT', 'DELETE', 'GET'].map((action) => `apigateway:${action}`)
+
+/** CloudFormation's calls to tag a resource, to change its tags, and to read them (registry schemas, `tagging`). */
+const TAGGING: Record<string, Call> = {
+  'AWS::ApiGateway::RestApi': [gateway('/tags/a1'), GATEWAY_TAGS],
+  'AWS::ApiGateway::Stage': [gateway('/tags/a1'), GATEWAY_TAGS],
+  'AWS::ApiGatewayV2::Api': [gateway('/tags/a1'), ['apigateway:POST', ...GATEWAY_TAGS]],
+  'AWS::ApiGatewayV2::Stage': [gateway('/tags/a1'), ['apigateway:POST', ...GATEWAY_TAGS]],
+  'AWS::Athena::WorkGroup': [arn('athena', 'workgroup/ClickStream-Analysis'), tags('athena')],
+  'AWS::CloudWatch::Alarm': [arn('cloudwatch', 'alarm:ClickStream-EdgeErrors'), tags('cloudwatch')],
+  'AWS::CloudWatch::Dashboard': [arn('cloudwatch', 'dashboard/Dashboard', ''), tags('cloudwatch')],
+  'AWS::DynamoDB::GlobalTable': [arn('dynamodb', 'table/ClickStream-Table'), tags('dynamodb', 'ListTagsOfResource')],
+  'AWS::IAM::Role': [ROLE, ['iam:TagRole', 'iam:UntagRole']],
+  'AWS::Kinesis::Stream': [
+    arn('kinesis', 'stream/ClickStream-Ingest-orders'),
+    ['kinesis:AddTagsToStream', 'kinesis:RemoveTagsFromStream', 'kinesis:ListTagsForStream'],
+  ],
+  'AWS::KinesisFirehose::DeliveryStream': [
+    arn('firehose', 'deliverystream/ClickStream-Stream'),
+    ['firehose:TagDeliveryStream', 'firehose:UntagDeliveryStream', 'firehose:ListTagsForDeliveryStream'],
+  ],
+  'AWS::Lambda::EventSourceMapping': [MAPPING, tags('lambda', 'ListTags')],
+  'AWS::Lambda::Function': [FUNCTION, tags('lambda', 'ListTags')],
+  'AWS::Logs::LogGroup': [arn('logs', 'log-group:ClickStream-Logs'), tags('logs')],
+  'AWS::S3::Bucket': [BUCKET, ['s3:PutBucketTagging', ...tags('s3', 'GetBucketTagging')]],
+  'AWS::SNS::Topic': [TOPIC, tags('sns')],
+  'AWS::SQS::Queue': [QUEUE, ['sqs:TagQueue', 'sqs:UntagQueue', 'sqs:ListQueueTags']],
+  'AWS::WAFv2::WebACL': [arn('wafv2', 'regional/webacl/ClickStream/0c1d'), tags('wafv2')],
+}
+
+test('the policy has the permissions to tag every resource that can have tags', () => {
+  const everything = { mysfitsService: true, streams: { orders: {} }, collector: true, collectorQueue: true }
+  const types = configured({ ...everything, firewallRequests: 1000, tags: { 'a tag': 'of the test' } })
+    .flatMap(({ template }) => Object.values<any>(template.toJSON().Resources))
+    .filter(({ Properties }) => JSON.stringify(Properties ?? {}).includes('of the test'))
+    .map(({ Type }) => Type as string)
+  assert.deepEqual([...new Set(types)].sort(), Object.keys(TAGGING).sort())
+  for (const [type, [resource, actions]] of Object.entries(TAGGING)) {
+    const denied = actions.filter((action) => !isAllowed(action, resource))
+    assert.deepEqual(denied, [], `${type} on ${resource}`)
+  }
+})
+
+test('the policy is also for a stage whose name begins with ClickStream-', () => {
+  const { template } = configured({ ...SERVICE, stackName: 'ClickStream-Dev' })[0]!
+  const { Name } = only(template, 'AWS::Athena::WorkGroup')
+  const { DatabaseInput } = only(template, 'AWS::Glue::Database')
+  // CDK leaves the hyphen out of these two. CloudFormation begins all other names with the stack's.
+  assert.ok(isAllowed('athena:CreateWorkGroup', arn('athena', `workgroup/${Name}`)), Name)
+  assert.ok(isAllowed('glue:CreateDatabase', arn('glue', `database/${DatabaseInput.Name}`)), DatabaseInput.Name)
+})
+
 test('the policy allows no changes of other resources of the account', () => {
   for (const [action, resource, context] of [
     ['iam:CreateRole', arn('iam', 'role/Another', '')],
@@ -255,6 +311,8 @@ test('the policy allows no changes of other resources of the account', () => {
     ['cloudwatch:DeleteAlarms', arn('cloudwatch', 'alarm:Another')],
     ['s3:GetObject', `${BUCKET}/firehose/a`],
     ['sqs:DeleteQueue', arn('sqs', 'another')],
+    ['logs:TagResource', arn('logs', 'log-group:another')],
+    ['s3:PutObjectTagging', `${BUCKET}/firehose/a`],
   ] as [string, string, Record<string, string>?][]) {
     assert.ok(!isAllowed(action, resource, context), `${action} on ${resource}`)
   }
