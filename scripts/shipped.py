@@ -1,6 +1,6 @@
 """The functions that are deployed."""
 
-# Cargo's flags by executable, which has the package's name. infra/lib builds with the same.
+# Cargo's flags by executable, which has the package's name.
 SHIPPED = {
     "click-processor": [],
     "click-collector": ["--package", "click-collector"],

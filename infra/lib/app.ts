@@ -2,6 +2,7 @@ import { type App, Duration, SecretValue, Size, type StackProps, Tags, Validatio
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import type { AliasedFunctionOptions, Network } from './aliased-function.ts'
+import { artifactCode } from './app/artifact.ts'
 import { builtCode, type CodeOf, type FunctionName } from './app/code.ts'
 import type { ObjectRetention } from './buckets.ts'
 import { ClickStreamStack } from './click-stream-stack.ts'
@@ -30,7 +31,7 @@ interface Common {
  * ingestion paths if there are any. Synthesis checks them against cdk-nag's AwsSolutions rules.
  *
  * @param environment the environment variables, a second source of options
- * @param codeOf where the functions' code is from
+ * @param codeOf where the functions' code is from without `artifact`
  * @throws {ConfigurationError} for invalid options
  */
 export function clickStream(
@@ -39,10 +40,14 @@ export function clickStream(
   codeOf: CodeOf = builtCode,
 ): void {
   const configuration = readConfiguration(app.node.getAllContext(), environment)
+  const { artifact } = configuration
   const architecture = configuration.architecture === 'x86_64' ? lambda.Architecture.X86_64 : lambda.Architecture.ARM_64
   const common: Common = {
     stackName: configuration.stackName ?? 'ClickStream',
-    machine: (name) => ({ code: codeOf(name, architecture), architecture }),
+    machine: (name) => ({
+      code: artifact ? artifactCode(artifact, name, architecture) : codeOf(name, architecture),
+      architecture,
+    }),
   }
   const click = hasClickStream(configuration) ? clicks(app, configuration, common) : undefined
   if (hasIngest(configuration)) ingest(app, configuration, common, click)
@@ -226,10 +231,6 @@ function seconds(number: number | undefined): Duration | undefined {
 
 function mebibytes(number: number | undefined): Size | undefined {
   return number === undefined ? undefined : Size.mebibytes(number)
-}
-
-function hours(number: number | undefined): Duration | undefined {
-  return number === undefined ? undefined : Duration.hours(number)
 }
 
 function network({ lookupSubnets, lookupSecurityGroups }: Configuration): Network | undefined {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { inflateRawSync } from 'node:zlib'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
+import { unzipSync } from 'fflate'
 import { ConfigurationError } from '../configuration.ts'
 import type { Artifact } from '../configuration/artifact.ts'
 
@@ -53,11 +53,11 @@ function fault(file: string, architecture: lambda.Architecture): string | undefi
   } catch (error) {
     return `${file}, which can't be read (${(error as NodeJS.ErrnoException).code})`
   }
-  const entries = filesOf(zip)
+  const entries = unzipped(zip)
   if (entries === undefined) return `${file}, which is no zip`
-  const names = [...entries.keys()]
+  const names = Object.keys(entries)
   if (names.join() !== 'bootstrap') return `${file} with ${names.join(', ') || 'no file'}`
-  const machine = machineOf(entries.get('bootstrap')!)
+  const machine = machineOf(Buffer.from(entries.bootstrap!))
   if (machine === undefined) return `${file}, whose bootstrap is no executable for x86_64 or arm64`
   return machine === architecture ? undefined : `${file}, whose bootstrap is for ${machine.name}`
 }
@@ -67,33 +67,10 @@ function machineOf(elf: Buffer): lambda.Architecture | undefined {
   return isElf ? MACHINES[elf.readUInt16LE(18)] : undefined
 }
 
-/**
- * The files of a zip, or `undefined` if it is none.
- *
- * @see https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
- */
-function filesOf(zip: Buffer): Map<string, Buffer> | undefined {
-  const end = zip.lastIndexOf('PK\x05\x06', undefined, 'latin1')
-  if (end < 0) return undefined
+function unzipped(zip: Uint8Array): Record<string, Uint8Array> | undefined {
   try {
-    const files = new Map<string, Buffer>()
-    let header = zip.readUInt32LE(end + 16)
-    for (let count = zip.readUInt16LE(end + 10); count > 0; count--) {
-      const nameLength = zip.readUInt16LE(header + 28)
-      files.set(zip.toString('utf8', header + 46, header + 46 + nameLength), contentOf(zip, header))
-      header += 46 + nameLength + zip.readUInt16LE(header + 30) + zip.readUInt16LE(header + 32)
-    }
-    return files
+    return unzipSync(zip)
   } catch {
     return undefined
   }
-}
-
-/** The content of the file with this header in the central directory. */
-function contentOf(zip: Buffer, header: number): Buffer {
-  const local = zip.readUInt32LE(header + 42)
-  const start = local + 30 + zip.readUInt16LE(local + 26) + zip.readUInt16LE(local + 28)
-  const content = zip.subarray(start, start + zip.readUInt32LE(header + 20))
-  const isStored = zip.readUInt16LE(header + 10) === 0
-  return isStored ? content : inflateRawSync(content)
 }

@@ -14,7 +14,15 @@ const SHARED = [
     'mysfitsService',
   ],
   ...['destinationMb', 'destinationSeconds', 'compression', 'deliveredDays', 'errorDays'],
-  ...['apiGatewayLogsRole', 'firewallRequests', 'region', 'tags', 'terminationProtection', 'pagerTopicArn', 'alarmSilenceHours'],
+  ...[
+    'apiGatewayLogsRole',
+    'firewallRequests',
+    'region',
+    'tags',
+    'terminationProtection',
+    'pagerTopicArn',
+    'alarmSilenceHours',
+  ],
 ]
 
 /** The options that only they have. */

@@ -28,7 +28,11 @@ export interface StreamLimits {
 }
 
 /** Alarms on a data stream and on its delivery. */
-export function streamRows(name: string, metrics: StreamMetrics, { late, retention, silence }: StreamLimits): AlarmRow[] {
+export function streamRows(
+  name: string,
+  metrics: StreamMetrics,
+  { late, retention, silence }: StreamLimits,
+): AlarmRow[] {
   const minutes = late.toMinutes({ integral: false })
   return [
     ...(silence ? [silenceRow(`Silence-${name}`, name, metrics.incomingRecords, silence)] : []),

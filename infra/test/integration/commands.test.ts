@@ -49,6 +49,7 @@ test('an invalid configuration is reported without a stack trace', () => {
 
 /** A fake cargo, which logs its arguments and builds nothing, as this machine may lack the target. */
 const CARGO = `#!/bin/sh
+[ "$1" = metadata ] && echo '{"packages": []}'
 [ "$2" = build ] || exit 0
 echo "$*" >> "$CARGO_LOG"
 while [ "$1" != --lambda-dir ]; do shift; done
@@ -83,7 +84,7 @@ for (const [title, args, templateOf] of [
       assert.deepEqual(printed, checked)
       assert.match(
         readFileSync(log, 'utf8'),
-        /^lambda build .* --profile dist --arm64 --bin click-processor .*--locked\n$/,
+        /^lambda build --profile dist --arm64 --bin click-processor --locked [^\n]*\n$/,
       )
     } finally {
       rmSync(folder, { recursive: true })

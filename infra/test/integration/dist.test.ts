@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { artifactCode } from '../../lib/app/artifact.ts'
-import { quickBuild } from '../support/deployment.ts'
+import { QUICK_BUILD } from '../support/deployment.ts'
 import { ROOT, run } from '../support/programs.ts'
 
 const NAME = 'click-processor'
@@ -24,7 +24,7 @@ function copySources(): void {
 
 /** Builds the processor in a checkout, and returns what is printed. The checkouts share the compiled dependencies. */
 function dist(checkout: string, output: string): string {
-  const variables = { ...quickBuild(), CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? `${ROOT}target` }
+  const variables = { ...QUICK_BUILD, CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? `${ROOT}target` }
   const script = [join(checkout, 'scripts/dist'), 'x86_64', NAME, '--output', join(FOLDER, output)]
   return run('sh', ['-c', '"$@" 2>&1', 'sh', ...script], checkout, variables)
 }

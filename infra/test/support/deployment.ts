@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,18 +16,13 @@ export interface Deployment {
 }
 
 /**
- * The profile of deployments with settings that build in a fraction of the time. `commands.test.ts` and `rust-function.test.ts` check
- * the profile itself.
+ * The profile of deployments with settings that build in a fraction of the time. `commands.test.ts` and `profile.test.ts` check the
+ * profile itself.
  */
-const QUICK_BUILD = {
+export const QUICK_BUILD = {
   CARGO_PROFILE_DIST_CODEGEN_UNITS: '16',
   CARGO_PROFILE_DIST_LTO: 'off',
   CARGO_PROFILE_DIST_OPT_LEVEL: '1',
-}
-
-/** The variables of every build, with the flags of `make dist`: with others, Cargo would build the dependencies once more. */
-export function quickBuild(): Record<string, string> {
-  return { ...QUICK_BUILD, CARGO_ENCODED_RUSTFLAGS: run('scripts/dist', ['x86_64', '--flags']) }
 }
 
 /**
@@ -48,18 +43,21 @@ export function synthesise(
     'node_modules/.bin/cdk',
     ['synth', stack, '--exclusively', '--quiet', '--output', output, ...context],
     fileURLToPath(new URL('../..', import.meta.url)),
-    quickBuild(),
+    QUICK_BUILD,
   )
   const template = Template.fromJSON(JSON.parse(readFileSync(join(output, `${stack}.template.json`), 'utf8')))
   const hash = only(template, 'AWS::Lambda::Function').Code.S3Key.replace(/\.zip$/, '')
-  return { template, asset: join(output, `asset.${hash}`), remove: () => rmSync(output, { recursive: true }) }
+  const asset = join(output, 'unzipped')
+  run('python3', ['-m', 'zipfile', '-e', join(output, `asset.${hash}.zip`), asset])
+  // The module does not set the mode of the zip.
+  chmodSync(join(asset, 'bootstrap'), 0o755)
+  return { template, asset, remove: () => rmSync(output, { recursive: true }) }
 }
 
 /** Checks that a folder contains one executable for x86-64. */
 export function checkExecutable(asset: string): void {
   assert.deepEqual(readdirSync(asset), ['bootstrap'])
   const bootstrap = join(asset, 'bootstrap')
-  accessSync(bootstrap, constants.X_OK)
   const elf = readFileSync(bootstrap)
   assert.equal(elf.subarray(0, 4).toString('latin1'), '\x7fELF')
   // e_machine: 62 is x86-64.

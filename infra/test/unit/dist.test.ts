@@ -121,8 +121,3 @@ test('an unknown name is reported, and builds nothing', () => {
   assert.deepEqual([status, log], [2, ['']])
   assert.match(stderr, /found click-procesor; accepted: click-processor, click-collector, mysfits-service$/m)
 })
-
-test("rustc's flags are printed for builds that share dependencies", () => {
-  const { stdout, log } = dist('flags', 'x86_64', '--flags')
-  assert.deepEqual([stdout, log], [REMAPPED, ['']])
-})

@@ -253,6 +253,7 @@ const TAGGING: Record<string, Call> = {
   'AWS::ApiGatewayV2::Stage': [gateway('/tags/a1'), ['apigateway:POST', ...GATEWAY_TAGS]],
   'AWS::Athena::WorkGroup': [arn('athena', 'workgroup/ClickStream-Analysis'), tags('athena')],
   'AWS::CloudWatch::Alarm': [arn('cloudwatch', 'alarm:ClickStream-EdgeErrors'), tags('cloudwatch')],
+  'AWS::CloudWatch::CompositeAlarm': [arn('cloudwatch', 'alarm:ClickStream-Pager'), tags('cloudwatch')],
   'AWS::CloudWatch::Dashboard': [arn('cloudwatch', 'dashboard/Dashboard', ''), tags('cloudwatch')],
   'AWS::DynamoDB::GlobalTable': [arn('dynamodb', 'table/ClickStream-Table'), tags('dynamodb', 'ListTagsOfResource')],
   'AWS::IAM::Role': [ROLE, ['iam:TagRole', 'iam:UntagRole']],
