@@ -36,8 +36,8 @@ const OTHERS = new RegExp(
   [
     '^(allowedOrigins|edge|firewall|apiGatewayLogsRole|destination|compression|sourceBackup|parquet|(delivered|error)Days)',
     '^(alarmErrorObjects|alarmSilenceHours|streams|ingest|collector|fanOut)',
-    // Names of the same: the stack has a name of its own, and `eventFields` names the fields.
-    '^(stackName|mysfitsService|mysfitsApiUrl|clickIdentity)$',
+    // Names and tools of the same: the SAM CLI has its own region, tags and artifacts, the stack has a name of its own, and `eventFields` names the fields.
+    '^(stackName|mysfitsService|mysfitsApiUrl|clickIdentity|artifact|stages?|region|tags|terminationProtection)$',
   ].join('|'),
 )
 
