@@ -1,22 +1,20 @@
-import { DEFAULT_FIELDS, DEFAULT_PARTITION_KEY_FIELD } from '../collector/settings.ts'
-import { layout } from '../layout.ts'
+import { collectorFaults } from '../collector/settings.ts'
 import type { StreamChoices } from '../stream-ingest.ts'
+import { nameFault, PARTITION_KEY_FIELD } from '../stream-ingest/rules.ts'
 import { suggestion } from './nearest.ts'
 import { flag, type Option, text, whole } from './option.ts'
 
-/** The options of one stream. */
-const choices: { readonly [Key in keyof Required<StreamChoices>]: Option<unknown> } = {
+/** The options of one stream: its props, without those that are constructs. */
+export type StreamOptions = Omit<StreamChoices, 'dataStream'>
+
+const choices: { readonly [Key in keyof Required<StreamOptions>]: Option<unknown> } = {
   shards: whole(1, 1_000),
-  partitionKeyField: text(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'a name of 1 to 64 letters, digits and _, no digit first'),
+  partitionKeyField: text(PARTITION_KEY_FIELD.pattern, PARTITION_KEY_FIELD.accepted),
   processor: flag,
   rate: whole(1, 10_000),
   burst: whole(1, 5_000),
 }
 
-/** Firehose's rule for names; `.` and `..` would change a URL's path. */
-const NAME = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/
-/** A stream's folder has its name, and these folders have another meaning. */
-const RESERVED = [layout.errors, layout.collected].map((folder) => folder.slice(0, -1))
 const MAX_STREAMS = 32
 /**
  * The resources of a stack ("AWS CloudFormation quotas"), of a stream, and of a consumer's queue. `others` are the most that a
@@ -26,7 +24,7 @@ const MAX_STREAMS = 32
 const RESOURCES = { max: 500, others: 61, stream: 13, queue: 6 }
 
 /** The services' streams: an object in `cdk.json`, or JSON text. */
-export const streams: Option<Record<string, StreamChoices>> = {
+export const streams: Option<Record<string, StreamOptions>> = {
   accepted: `a JSON object of up to ${MAX_STREAMS} streams by name, such as {"orders": {}, "reviews": {"shards": 2}}`,
   parse: (value) => {
     const given = object(json(value))
@@ -36,18 +34,17 @@ export const streams: Option<Record<string, StreamChoices>> = {
   faults: faultsOf,
 }
 
-function parsed(given: object): StreamChoices {
+function parsed(given: object): StreamOptions {
   return Object.fromEntries(
-    Object.entries(given).map(([key, value]) => [key, choices[key as keyof StreamChoices].parse(String(value))]),
+    Object.entries(given).map(([key, value]) => [key, choices[key as keyof StreamOptions].parse(String(value))]),
   )
 }
 
 /** The errors of single streams and their options, each with its path. */
 function faultsOf(value: string): string[] {
   return Object.entries(object(json(value)) ?? {}).flatMap(([name, given]) => {
-    if (!NAME.test(name) || RESERVED.includes(name)) {
-      return `: found the name ${shown(name)}; accepted: 1 to 64 characters of [A-Za-z0-9_.-], except ., .. and ${RESERVED.join(', ')}`
-    }
+    const ofName = nameFault(name)
+    if (ofName) return ofName
     const entries = object(given)
     if (entries === undefined)
       return `.${name}: found ${shown(given)}; accepted: an object, such as {} or {"shards": 2}`
@@ -56,7 +53,7 @@ function faultsOf(value: string): string[] {
         const known = Object.keys(choices)
         return `.${name}.${key}: no such option${suggestion(key, known)}; accepted: ${known.join(', ')}`
       }
-      const { parse, accepted } = choices[key as keyof StreamChoices]
+      const { parse, accepted } = choices[key as keyof StreamOptions]
       if (typeof found !== 'object' && parse(String(found)) !== undefined) return []
       return `.${name}.${key}: found ${shown(found)}; accepted: ${accepted}`
     })
@@ -84,7 +81,7 @@ function shown(value: unknown): string {
 /** The options that may contradict each other. */
 interface Given {
   readonly stackName?: string
-  readonly streams?: Record<string, StreamChoices>
+  readonly streams?: Record<string, StreamOptions>
   readonly ingestAuthorization?: string
   readonly partitionKeys?: string[]
   readonly collector?: boolean
@@ -113,9 +110,6 @@ export function ingestContradictions(given: Given): [boolean, string][] {
   const stack = given.stackName ?? 'ClickStream'
   const tooLong = (suffixes: string[], max: number) => suffixes.some((suffix) => `${stack}-${suffix}`.length > max)
   const processed = names.filter((name) => given.streams![name]!.processor)
-  const fields = given.collectorFields ?? DEFAULT_FIELDS
-  const read = [...fields, given.collectorPartitionKeyField ?? DEFAULT_PARTITION_KEY_FIELD]
-  const [masked, hashed] = [given.collectorMaskFields ?? [], given.collectorHashFields ?? []]
   const consumers = given.ingestFanOut ?? []
   const queues = [
     ...(given.fanOut ?? []).map((name) => `fan-out-${name}`),
@@ -156,25 +150,23 @@ export function ingestContradictions(given: Given): [boolean, string][] {
       !given.collector && forCollector.length > 0,
       `${forCollector[0]}: found without collector; accepted: both together`,
     ],
-    [
-      masked.concat(hashed).some((field) => !read.includes(field)),
-      `collectorMaskFields and collectorHashFields: found ${masked.concat(hashed).join(', ')}; accepted: fields that the collector reads (${read.join(', ')})`,
-    ],
-    [
-      hashed.some((field) => masked.includes(field)),
-      `collectorHashFields: found ${hashed.join(', ')}; accepted: fields that are not in collectorMaskFields`,
-    ],
-    [
-      hashed.length > 0 && given.collectorHashKeySecret === undefined,
-      'collectorHashFields: found without collectorHashKeySecret; accepted: both together, as hashes without a key can be reversed by guessing',
-    ],
-    [
-      hashed.length === 0 && given.collectorHashKeySecret !== undefined,
-      'collectorHashKeySecret: found without collectorHashFields; accepted: both together',
-    ],
+    ...ofCollector(given),
     [
       given.collectorHashKeySecretVersion !== undefined && given.collectorHashKeySecret === undefined,
       'collectorHashKeySecretVersion: found without collectorHashKeySecret; accepted: both together',
     ],
   ]
+}
+
+function ofCollector(given: Given): [boolean, string][] {
+  const settings = {
+    fields: given.collectorFields,
+    partitionKeyField: given.collectorPartitionKeyField,
+    maskFields: given.collectorMaskFields,
+    hashFields: given.collectorHashFields,
+  }
+  const faults = collectorFaults(settings, given.collectorHashKeySecret !== undefined, (setting) =>
+    setting === 'hashKey' ? 'collectorHashKeySecret' : `collector${setting.charAt(0).toUpperCase()}${setting.slice(1)}`,
+  )
+  return faults.filter((fault) => typeof fault === 'string').map((fault) => [true, fault])
 }

@@ -14,12 +14,12 @@ const { SUM, MAXIMUM } = cloudwatch.Stats
 const SERVER_ERRORS = 5
 
 /**
- * Alarms on a data stream and on its delivery.
+ * Alarms on a data stream and on its delivery, which each stream of the app has.
  *
  * @see https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
  */
 export function streamRows(name: string, { dataStream, delivery }: ServiceStream): AlarmRow[] {
-  const late = lateAfter(delivery.bufferingInterval)
+  const late = lateAfter(delivery!.bufferingInterval)
   const minutes = late.toMinutes({ integral: false })
   return [
     {
@@ -46,7 +46,7 @@ export function streamRows(name: string, { dataStream, delivery }: ServiceStream
     },
     {
       id: `DeliveryLate-${name}`,
-      metric: delivery.deliveryStream.metric('DeliveryToS3.DataFreshness', { statistic: MAXIMUM, period }),
+      metric: delivery!.deliveryStream.metric('DeliveryToS3.DataFreshness', { statistic: MAXIMUM, period }),
       threshold: late.toSeconds(),
       comparison: GREATER_THAN_THRESHOLD,
       periods: AT_ONCE,
@@ -67,7 +67,7 @@ export function postRow(name: string, post: apigateway.Method, stage: apigateway
 }
 
 /** Alarms on the collector. */
-export function collectorRows(api: apigateway.RestApi, collector: lambda.IFunction): AlarmRow[] {
+export function collectorRows(api: apigateway.RestApiBase, collector: lambda.IFunction): AlarmRow[] {
   return [
     {
       id: 'CollectorEdgeErrors',
