@@ -18,3 +18,20 @@ export function between(name: string, value: number | undefined, min: number, ma
   if (value === undefined || Token.isUnresolved(value) || (value >= min && value <= max)) return undefined
   return `${name}: found ${value}; accepted: ${min} to ${max}`
 }
+
+/** Checks a whole number. */
+export function whole(name: string, value: number | undefined, min: number, max = Infinity): Fault {
+  const isWhole = Number.isInteger(value) && !between(name, value, min, max)
+  if (value === undefined || Token.isUnresolved(value) || isWhole) return undefined
+  return `${name}: found ${value}; accepted: a whole number from ${min}${max === Infinity ? '' : ` to ${max}`}`
+}
+
+/** Checks that no prop is given that has no effect with `other`. */
+export function excluded(other: string, props: Readonly<Record<string, unknown>>, reason: string): Fault[] {
+  return Object.entries(props).map(
+    ([name, value]) =>
+      value !== undefined &&
+      value !== false &&
+      `${name}: found together with ${other}; accepted: one of the two, as ${reason}`,
+  )
+}

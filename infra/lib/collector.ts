@@ -1,27 +1,45 @@
-import { Annotations, Duration, type SecretValue } from 'aws-cdk-lib'
+import { Annotations, Duration, type SecretValue, Validations } from 'aws-cdk-lib'
 import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as kinesis from 'aws-cdk-lib/aws-kinesis'
+import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
 import { AliasedFunction, type AliasedFunctionOptions } from './aliased-function.ts'
-import { type CollectorSettings, environment } from './collector/settings.ts'
+import { check } from './check.ts'
+import { collectorFaults, type CollectorSettings, environment } from './collector/settings.ts'
+import {
+  ANONYMOUS,
+  apiFaults,
+  type ApiOptions,
+  existing,
+  pathFault,
+  type Throttle,
+  throttleFaults,
+} from './edge/api-options.ts'
 import { type Cors, cors } from './edge/cors.ts'
 import { addGatewayResponses, addUnavailable } from './edge/gateway-responses.ts'
 import { addPreflight } from './edge/preflight.ts'
-import { regionalApi, type RestApiProps, type Throttle } from './edge/rest-api.ts'
+import { regionalApi } from './edge/rest-api.ts'
 import { layout } from './layout.ts'
 import { QueueWithDeadLetters } from './queue.ts'
-import { type Capacity, ServiceStream, type ServiceStreamProps } from './service-stream.ts'
+import { type Capacity, type ServiceDelivery, ServiceStream } from './service-stream.ts'
 
-export interface CollectorProps extends AliasedFunctionOptions, Capacity, Partial<Throttle> {
+export interface CollectorProps extends AliasedFunctionOptions, ApiOptions, Capacity, Partial<Throttle> {
   /** @default the collector's own defaults */
   readonly settings?: CollectorSettings
   /** `COLLECTOR_HASH_KEY`: the HMAC key, at least 32 bytes. @default none */
   readonly hashKey?: SecretValue
+  /** An existing data stream of this account and region. @default a new one */
+  readonly dataStream?: kinesis.IStream
+  /** The customer managed key of a new data stream. @default the key that AWS manages */
+  readonly encryptionKey?: kms.IKey
+  /** How Firehose delivers the stream, under `rawdata/`. @default no delivery: other consumers read the data stream */
+  readonly delivery?: Omit<ServiceDelivery, 'prefix' | 'processor'>
   /** Adds a queue as a second source of bodies. @default false */
   readonly queue?: boolean
-  /** How its stream delivers. */
-  readonly delivery: Omit<ServiceStreamProps, 'streamName' | keyof Capacity | 'prefix' | 'processor'>
+  /** The path of the resource, without a slash before it. @default collect */
+  readonly path?: string
   /**
    * Memory in MB.
    *
@@ -30,8 +48,6 @@ export interface CollectorProps extends AliasedFunctionOptions, Capacity, Partia
   readonly memorySize?: number
   /** @default 30 seconds: the function itself times out after 25 (its `main.rs`), API Gateway after 29 */
   readonly timeout?: Duration
-  /** Whether to create the role with which API Gateway writes logs: see `EdgeProps`. @default false */
-  readonly createLogsRole?: boolean
 }
 
 /**
@@ -51,56 +67,55 @@ const BATCH = 10
 
 /** `POST /collect`: a function that selects fields of a body, a data stream, and delivery under `rawdata/`. */
 export class Collector extends Construct {
-  readonly api: apigateway.RestApi
-  readonly url: string
+  readonly api: apigateway.RestApiBase
   readonly function: lambda.Function
   readonly stream: ServiceStream
   readonly queue?: QueueWithDeadLetters
-  /** The CORS headers of responses that no mapping template writes, such as a firewall's. */
+  /** The CORS headers of responses that neither the function nor a mapping template writes: API Gateway's own, and a firewall's. */
   readonly fixedHeaders: Record<string, string>
+  private readonly path: string
 
+  /** @throws {Error} for invalid or contradictory props */
   constructor(scope: Construct, id: string, props: CollectorProps) {
     super(scope, id)
-    const { settings, hashKey, queue, shards, retention, delivery, rate, burst, createLogsRole, ...options } = props
-    const timeout = options.timeout ?? Duration.seconds(30)
-    this.stream = new ServiceStream(this, 'Stream', { ...delivery, shards, retention, prefix: layout.collected })
-    if (queue) {
+    const {
+      settings = {},
+      hashKey,
+      shards,
+      retention,
+      dataStream,
+      encryptionKey,
+      delivery,
+      rate,
+      burst,
+      path = 'collect',
+    } = props
+    check(
+      ...apiFaults(this, props, { rate, burst }),
+      ...throttleFaults(props),
+      pathFault(path),
+      ...collectorFaults(settings, hashKey !== undefined, (setting) =>
+        setting === 'hashKey' ? setting : `settings.${setting}`,
+      ),
+    )
+    const timeout = props.timeout ?? Duration.seconds(30)
+    this.stream = new ServiceStream(this, 'Stream', {
+      dataStream,
+      shards,
+      retention,
+      encryptionKey,
+      delivery: delivery && { ...delivery, prefix: layout.collected },
+    })
+    if (props.queue) {
       this.queue = new QueueWithDeadLetters(this, 'Queue', {
         name: 'collect',
         // Six times the function's timeout ("Using Lambda with Amazon SQS", AWS Lambda developer guide).
         visibilityTimeout: Duration.seconds(6 * timeout.toSeconds()),
       })
     }
-    const deployed = new AliasedFunction(this, 'Function', {
-      ...options,
-      memorySize: options.memorySize ?? 256,
-      timeout,
-      description: 'Chooses fields of what it is sent, and puts them into a data stream.',
-      roleDescription: 'The collector: puts records into its data stream, writes its logs and traces.',
-      environment: {
-        COLLECTOR_STREAM: this.stream.dataStream.streamName,
-        // CloudFormation reads the secret at deployment: the template contains only its name.
-        ...(hashKey && { COLLECTOR_HASH_KEY: hashKey.unsafeUnwrap() }),
-        ...environment(settings ?? {}),
-      },
-      statements: [
-        new iam.PolicyStatement({
-          actions: ['kinesis:PutRecord', 'kinesis:PutRecords'],
-          resources: [this.stream.dataStream.streamArn],
-        }),
-        ...(this.queue ? [receiveStatement(this.queue)] : []),
-      ],
-    })
+    const deployed = this.deploy(props, timeout)
     this.function = deployed.function
-    if (this.queue) {
-      new lambda.EventSourceMapping(this, 'Source', {
-        target: deployed.alias,
-        eventSourceArn: this.queue.queue.queueArn,
-        batchSize: BATCH,
-        reportBatchItemFailures: true,
-      })
-    }
-    const origins = settings?.allowedOrigins ?? ['*']
+    const origins = settings.allowedOrigins ?? ['*']
     if (origins.includes('*')) {
       Annotations.of(this).addWarningV2(
         'click-stream:any-origin',
@@ -109,38 +124,84 @@ export class Collector extends Construct {
     }
     const allowed = cors(origins, METHODS)
     this.fixedHeaders = allowed.fixedHeaders
-    this.api = this.collectApi(deployed.alias, allowed, {
-      throttle: { rate: rate ?? DEFAULT_THROTTLE.rate, burst: burst ?? DEFAULT_THROTTLE.burst },
-      logRetention: options.logRetention,
-      createLogsRole: createLogsRole ?? false,
-    })
-    this.url = this.api.urlForPath('/collect')
+    this.api = props.api ? existing(props.api) : this.newApi(props, allowed)
+    this.path = this.addCollect(path, deployed.alias, allowed).path
   }
 
-  private collectApi(
-    handler: lambda.IFunction,
-    allowed: Cors,
-    props: Pick<RestApiProps, 'throttle' | 'logRetention' | 'createLogsRole'>,
-  ): apigateway.RestApi {
+  /**
+   * The URL for bodies.
+   *
+   * @throws {Error} if `api` has no stage, such as an imported one
+   */
+  get url(): string {
+    return this.api.urlForPath(this.path)
+  }
+
+  /** Allows `grantee` to send bodies to the queue. */
+  grantSendMessages(grantee: iam.IGrantable): iam.Grant {
+    if (!this.queue) throw new Error('queue: found false; accepted: true, as messages are sent to the queue')
+    return this.queue.queue.grantSendMessages(grantee)
+  }
+
+  private deploy({ settings = {}, hashKey, ...options }: CollectorProps, timeout: Duration): AliasedFunction {
+    const { dataStream } = this.stream
+    const deployed = new AliasedFunction(this, 'Function', {
+      ...options,
+      memorySize: options.memorySize ?? 256,
+      timeout,
+      description: 'Chooses fields of what it is sent, and puts them into a data stream.',
+      roleDescription: 'The collector: puts records into its data stream, writes its logs and traces.',
+      environment: {
+        COLLECTOR_STREAM: dataStream.streamName,
+        // CloudFormation reads the secret at deployment: the template contains only its name.
+        ...(hashKey && { COLLECTOR_HASH_KEY: hashKey.unsafeUnwrap() }),
+        ...environment(settings),
+      },
+      statements: [
+        new iam.PolicyStatement({
+          actions: ['kinesis:PutRecord', 'kinesis:PutRecords'],
+          resources: [dataStream.streamArn],
+        }),
+        ...(this.queue ? [receiveStatement(this.queue)] : []),
+      ],
+    })
+    dataStream.encryptionKey?.grant(deployed, 'kms:GenerateDataKey')
+    if (this.queue) {
+      new lambda.EventSourceMapping(this, 'Source', {
+        target: deployed.alias,
+        eventSourceArn: this.queue.queue.queueArn,
+        batchSize: BATCH,
+        reportBatchItemFailures: true,
+      })
+    }
+    return deployed
+  }
+
+  private newApi(props: CollectorProps, allowed: Cors): apigateway.RestApi {
     const api = regionalApi(this, {
+      ...props,
       name: 'collect',
       description: 'POST /collect to the collector',
-      ...props,
+      throttle: { rate: props.rate ?? DEFAULT_THROTTLE.rate, burst: props.burst ?? DEFAULT_THROTTLE.burst },
       acknowledged: {
         'AwsSolutions-APIG2': 'The function validates the body and reports what is wrong with it.',
         'AwsSolutions-APIG3':
           'The rate limits requests, the function rejects bodies above 1 MiB, and a web ACL (Firewall) is an option.',
-        'AwsSolutions-APIG4': 'Pages call it for visitors who are not signed in.',
-        'AwsSolutions-COG4': 'Pages call it for visitors who are not signed in.',
       },
     })
     addGatewayResponses(api, allowed)
     addUnavailable(api, allowed)
-    const collect = api.root.addResource('collect')
-    // The console's test would need a second permission to invoke the function.
-    collect.addMethod('POST', new apigateway.LambdaIntegration(handler, { allowTestInvoke: false }))
-    addPreflight(collect, allowed)
     return api
+  }
+
+  private addCollect(path: string, handler: lambda.IFunction, allowed: Cors): apigateway.Resource {
+    const collect = this.api.root.resourceForPath(path)
+    // The console's test would need a second permission to invoke the function.
+    collect.addMethod('POST', new apigateway.LambdaIntegration(handler, { allowTestInvoke: false }), ANONYMOUS)
+    addPreflight(collect, allowed)
+    const reason = 'Pages call it for visitors who are not signed in.'
+    Validations.of(collect).acknowledge({ id: 'AwsSolutions-APIG4', reason }, { id: 'AwsSolutions-COG4', reason })
+    return collect
   }
 }
 

@@ -1,6 +1,8 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
 import * as kinesis from 'aws-cdk-lib/aws-kinesis'
+import type * as kms from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
+import { between, check, excluded, whole } from './check.ts'
 import { S3DeliveryStream, type S3DeliveryStreamProps } from './s3-delivery-stream.ts'
 
 /** The capacity of a data stream. */
@@ -20,32 +22,65 @@ export interface Capacity {
   readonly retention?: Duration
 }
 
-export interface ServiceStreamProps extends Capacity, Omit<S3DeliveryStreamProps, 'source' | 'prefix'> {
-  /** The data stream's name. @default a generated name */
-  readonly streamName?: string
+/** How Firehose delivers the records of a data stream. */
+export interface ServiceDelivery extends Omit<S3DeliveryStreamProps, 'source' | 'encryptionKey'> {
   /** Its folder in the bucket, with a slash. */
   readonly prefix: string
 }
 
-/** A data stream, and a Firehose stream that delivers its records into a folder of their own. */
-export class ServiceStream extends Construct {
-  readonly dataStream: kinesis.Stream
-  readonly retention: Duration
-  readonly delivery: S3DeliveryStream
+export interface ServiceStreamProps extends Capacity {
+  /** An existing data stream. @default a new one */
+  readonly dataStream?: kinesis.IStream
+  /** The name of a new data stream. @default a generated name */
+  readonly streamName?: string
+  /** The customer managed key of a new data stream. @default the key that AWS manages */
+  readonly encryptionKey?: kms.IKey
+  /** A Firehose stream that delivers the records into a folder of their own. @default none */
+  readonly delivery?: ServiceDelivery
+}
 
-  constructor(scope: Construct, id: string, { streamName, shards, retention, ...props }: ServiceStreamProps) {
+/** Why a prop excludes `dataStream`. */
+export const OF_A_NEW_STREAM = 'an existing data stream has settings of its own'
+
+/** A data stream, and a Firehose stream that delivers its records. */
+export class ServiceStream extends Construct {
+  readonly dataStream: kinesis.IStream
+  /** Of a new data stream. That of an existing one is unknown. */
+  readonly retention: Duration
+  readonly delivery?: S3DeliveryStream
+
+  /** @throws {Error} for invalid or contradictory props */
+  constructor(scope: Construct, id: string, props: ServiceStreamProps) {
     super(scope, id)
+    const { dataStream, delivery, ...created } = props
+    const { streamName, shards, retention } = created
+    const isName = streamName === undefined || Token.isUnresolved(streamName) || /^[\w.-]{1,128}$/.test(streamName)
+    check(
+      ...(dataStream ? excluded('dataStream', created, OF_A_NEW_STREAM) : []),
+      !isName && `streamName: found ${streamName}; accepted: 1 to 128 characters of [A-Za-z0-9_.-]`,
+      whole('shards', shards, 1),
+      between('retention in hours', retention?.toHours(), 24, 8_760),
+      delivery &&
+        !/^.+\/$/.test(delivery.prefix) &&
+        `prefix: found ${delivery.prefix}; accepted: a folder, such as orders/`,
+    )
     this.retention = retention ?? Duration.hours(24)
-    this.dataStream = new kinesis.Stream(this, 'DataStream', {
+    this.dataStream = dataStream ?? this.create(created)
+    if (delivery) this.delivery = new S3DeliveryStream(this, 'Delivery', { ...delivery, source: this.dataStream })
+  }
+
+  private create({ streamName, shards, encryptionKey }: ServiceStreamProps): kinesis.Stream {
+    return new kinesis.Stream(this, 'DataStream', {
       streamName,
       ...(shards === undefined
         ? { streamMode: kinesis.StreamMode.ON_DEMAND }
         : { streamMode: kinesis.StreamMode.PROVISIONED, shardCount: shards }),
       retentionPeriod: this.retention,
-      encryption: kinesis.StreamEncryption.MANAGED,
+      ...(encryptionKey
+        ? { encryption: kinesis.StreamEncryption.KMS, encryptionKey }
+        : { encryption: kinesis.StreamEncryption.MANAGED }),
       // Deleted with its Firehose stream: a retained stream would be billed by the hour and block its name.
       removalPolicy: RemovalPolicy.DESTROY,
     })
-    this.delivery = new S3DeliveryStream(this, 'Delivery', { ...props, source: this.dataStream })
   }
 }

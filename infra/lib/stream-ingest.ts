@@ -1,12 +1,18 @@
-import { Annotations, Stack } from 'aws-cdk-lib'
-import * as apigateway from 'aws-cdk-lib/aws-apigateway'
+import { Annotations, Stack, Validations } from 'aws-cdk-lib'
+import type * as apigateway from 'aws-cdk-lib/aws-apigateway'
+import type * as iam from 'aws-cdk-lib/aws-iam'
+import type * as kinesis from 'aws-cdk-lib/aws-kinesis'
 import type { IDataProcessor } from 'aws-cdk-lib/aws-kinesisfirehose'
+import type * as kms from 'aws-cdk-lib/aws-kms'
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
+import { check } from './check.ts'
+import { apiFaults, type ApiOptions, existing, type Throttle } from './edge/api-options.ts'
 import { addUnavailable } from './edge/gateway-responses.ts'
-import { regionalApi, type Throttle } from './edge/rest-api.ts'
-import { type Capacity, ServiceStream, type ServiceStreamProps } from './service-stream.ts'
+import { regionalApi } from './edge/rest-api.ts'
+import { type Capacity, type ServiceDelivery, ServiceStream } from './service-stream.ts'
 import { type Authorization, addPosts } from './stream-ingest/post.ts'
+import { streamFaults } from './stream-ingest/rules.ts'
 import { addUnknown } from './stream-ingest/unknown.ts'
 
 /** The options of one stream. */
@@ -15,21 +21,23 @@ export interface StreamChoices extends Capacity, Partial<Throttle> {
   readonly partitionKeyField?: string
   /** Whether the click processor transforms its records. @default false */
   readonly processor?: boolean
+  /** An existing data stream of this account and region. @default a new one */
+  readonly dataStream?: kinesis.IStream
 }
 
-export interface StreamIngestProps {
+export interface StreamIngestProps extends ApiOptions {
   /** The streams by name. */
   readonly streams: Readonly<Record<string, StreamChoices>>
+  /** The customer managed key of new data streams. @default the key that AWS manages */
+  readonly encryptionKey?: kms.IKey
   /** What transforms the records of streams with `processor`, such as a `ClickProcessor`. @default none */
   readonly processor?: IDataProcessor
-  /** The delivery of each stream. */
-  readonly delivery: Omit<ServiceStreamProps, 'streamName' | keyof Capacity | 'prefix' | 'processor'>
-  /** Whether clients need `execute-api:Invoke` on the stream's path. @default iam */
+  /** How Firehose delivers each stream, into a folder with the stream's name. @default no delivery: other consumers read the data streams */
+  readonly delivery?: Omit<ServiceDelivery, 'prefix' | 'processor'>
+  /** Whether clients need `execute-api:Invoke` on the stream's path: see `grantPost`. @default iam */
   readonly authorization?: Authorization
   /** How long access logs are kept. @default one month */
   readonly logRetention?: RetentionDays
-  /** Whether to create the role with which API Gateway writes logs: see `EdgeProps`. @default false */
-  readonly createLogsRole?: boolean
 }
 
 /** The default rate of a stream: half of a shard's, so that API Gateway throttles before Kinesis. */
@@ -45,71 +53,29 @@ const ACCOUNT_RATE = 10_000
  * `POST /v2/{stream-name}`: puts a JSON object into the data stream of that name, without code in between.
  *
  * Each stream is a resource of its own, `/v2/NAME`: throttles and metrics are per resource and method, so that the load of one
- * stream does not affect others. The streams share a template, which takes the name from the path. A resource with a path
- * parameter responds to all other names with 404, without a request to Kinesis; no role could access other streams either.
+ * stream does not affect others. A resource with a path parameter responds to all other names with 404, without a request to Kinesis;
+ * no role could access other streams either.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
  */
 export class StreamIngest extends Construct {
-  readonly api: apigateway.RestApi
+  readonly api: apigateway.RestApiBase
   readonly streams: ReadonlyMap<string, ServiceStream>
   /** The method of each stream, for its metrics. */
   readonly posts: ReadonlyMap<string, apigateway.Method>
-  /** The URL before a stream's name. */
-  readonly url: string
 
+  /** @throws {Error} for invalid or contradictory props */
   constructor(scope: Construct, id: string, props: StreamIngestProps) {
     super(scope, id)
+    const { authorization = 'iam', logRetention } = props
+    check(...apiFaults(this, props, { logRetention }), ...streamFaults(props))
     const streams = Object.entries(props.streams)
-    const [unprocessed] = streams.find(([, { processor }]) => processor && !props.processor) ?? []
-    if (unprocessed !== undefined)
-      throw new Error(`streams.${unprocessed}.processor: found true; accepted: false, as there is no processor`)
-    // Unique by the stack's name, for a second copy.
-    const prefix = `${Stack.of(this).stackName}-`
-    this.streams = new Map(
-      streams.map(([name, { shards, retention, processor }]) => [
-        name,
-        new ServiceStream(this, `Stream-${name}`, {
-          ...props.delivery,
-          streamName: `${prefix}${name}`,
-          shards,
-          retention,
-          prefix: `${name}/`,
-          processor: processor ? props.processor : undefined,
-        }),
-      ]),
-    )
+    this.streams = new Map(streams.map(([name, choices]) => [name, this.stream(name, choices, props)]))
 
-    const authorization = props.authorization ?? 'iam'
-    const throttles = new Map(
-      streams.map(([name, { rate = DEFAULT_THROTTLE.rate, burst = DEFAULT_THROTTLE.burst }]) => [
-        `/v2/${name}/POST`,
-        { rate, burst },
-      ]),
-    )
-    this.api = regionalApi(this, {
-      name: 'streams',
-      description: 'POST /v2/{stream-name} into the data stream of that name',
-      throttle: UNKNOWN_THROTTLE,
-      methodThrottles: Object.fromEntries(throttles),
-      // The stream, by the path of the resource instead of the request's.
-      logged: { resource: '$context.resourcePath' },
-      logRetention: props.logRetention,
-      createLogsRole: props.createLogsRole ?? false,
-      acknowledged: {
-        'AwsSolutions-APIG2': 'The validator checks the body against the model; there are no parameters to check.',
-        'AwsSolutions-APIG3': 'Services that sign their requests call it, with a rate per stream.',
-        'AwsSolutions-COG4': 'Services call it, with roles instead of a user pool.',
-        ...(authorization === 'none' && {
-          'AwsSolutions-APIG4': 'ingestAuthorization is none: the operator allows everyone to put records.',
-        }),
-      },
-    })
-    addUnavailable(this.api)
-    const v2 = this.api.root.addResource('v2')
+    this.api = props.api ? existing(props.api) : this.newApi(props)
+    const v2 = this.api.root.resourceForPath('v2')
     addUnknown(v2, authorization)
     this.posts = addPosts(this, this.api, v2, {
-      prefix,
       authorization,
       streams: streams.map(([name, { partitionKeyField }]) => ({
         name,
@@ -117,9 +83,78 @@ export class StreamIngest extends Construct {
         dataStream: this.streams.get(name)!.dataStream,
       })),
     })
-    this.url = this.api.urlForPath('/v2/')
+    this.acknowledge(v2, authorization)
+    this.warn(props.api ? [] : streams.map(([, choices]) => throttle(choices)), authorization)
+  }
 
-    this.warn([...throttles.values()], authorization)
+  /**
+   * The URL before a stream's name.
+   *
+   * @throws {Error} if `api` has no stage, such as an imported one
+   */
+  get url(): string {
+    return this.api.urlForPath('/v2/')
+  }
+
+  /**
+   * Allows `grantee` to post to one stream: `execute-api:Invoke` on its path and method, of the API's stage or, if `api` is imported, of
+   * every stage.
+   */
+  grantPost(name: string, grantee: iam.IGrantable): iam.Grant {
+    const post = this.posts.get(name)
+    if (!post) throw new Error(`name: found ${name}; accepted: ${[...this.posts.keys()].join(', ')}`)
+    return post.grantExecute(grantee)
+  }
+
+  private stream(name: string, choices: StreamChoices, { delivery, encryptionKey, processor }: StreamIngestProps) {
+    return new ServiceStream(this, `Stream-${name}`, {
+      ...(choices.dataStream
+        ? { dataStream: choices.dataStream }
+        : // Unique by the stack's name, for a second copy.
+          {
+            streamName: `${Stack.of(this).stackName}-${name}`,
+            shards: choices.shards,
+            retention: choices.retention,
+            encryptionKey,
+          }),
+      delivery: delivery && {
+        ...delivery,
+        prefix: `${name}/`,
+        processor: choices.processor ? processor : undefined,
+      },
+    })
+  }
+
+  private newApi(props: StreamIngestProps): apigateway.RestApi {
+    const throttles = Object.entries(props.streams).map(([name, choices]) => [`/v2/${name}/POST`, throttle(choices)])
+    const api = regionalApi(this, {
+      ...props,
+      name: 'streams',
+      description: 'POST /v2/{stream-name} into the data stream of that name',
+      throttle: UNKNOWN_THROTTLE,
+      methodThrottles: Object.fromEntries(throttles),
+      // The stream, by the path of the resource instead of the request's.
+      logged: { resource: '$context.resourcePath' },
+      acknowledged: {
+        'AwsSolutions-APIG2': 'The validator checks the body against the model; there are no parameters to check.',
+        'AwsSolutions-APIG3': 'Services that sign their requests call it, with a rate per stream.',
+      },
+    })
+    addUnavailable(api)
+    return api
+  }
+
+  private acknowledge(v2: apigateway.IResource, authorization: Authorization): void {
+    Validations.of(v2).acknowledge({
+      id: 'AwsSolutions-COG4',
+      reason: 'Services call it, with roles instead of a user pool.',
+    })
+    if (authorization === 'none') {
+      Validations.of(v2).acknowledge({
+        id: 'AwsSolutions-APIG4',
+        reason: 'ingestAuthorization is none: the operator allows everyone to put records.',
+      })
+    }
   }
 
   private warn(throttles: Throttle[], authorization: Authorization): void {
@@ -138,4 +173,8 @@ export class StreamIngest extends Construct {
       )
     }
   }
+}
+
+function throttle({ rate = DEFAULT_THROTTLE.rate, burst = DEFAULT_THROTTLE.burst }: StreamChoices): Throttle {
+  return { rate, burst }
 }

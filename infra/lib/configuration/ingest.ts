@@ -1,12 +1,12 @@
-import { DEFAULT_FIELDS, DEFAULT_PARTITION_KEY_FIELD } from '../collector/settings.ts'
-import { layout } from '../layout.ts'
+import { collectorFaults } from '../collector/settings.ts'
 import type { StreamChoices } from '../stream-ingest.ts'
+import { nameFault, PARTITION_KEY_FIELD } from '../stream-ingest/rules.ts'
 import { json, object, shown } from './json.ts'
 import { suggestion } from './nearest.ts'
 import { flag, type Option, text, whole } from './option.ts'
 
-/** The options of one stream: its props, with a number of hours. */
-export interface StreamOptions extends Omit<StreamChoices, 'retention'> {
+/** The options of one stream: its props, with a number of hours, and without those that are constructs. */
+export interface StreamOptions extends Omit<StreamChoices, 'dataStream' | 'retention'> {
   readonly retentionHours?: number
 }
 
@@ -16,16 +16,12 @@ export const retentionHours = whole(24, 8_760)
 const choices: { readonly [Key in keyof Required<StreamOptions>]: Option<unknown> } = {
   shards: whole(1, 1_000),
   retentionHours,
-  partitionKeyField: text(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'a name of 1 to 64 letters, digits and _, no digit first'),
+  partitionKeyField: text(PARTITION_KEY_FIELD.pattern, PARTITION_KEY_FIELD.accepted),
   processor: flag,
   rate: whole(1, 10_000),
   burst: whole(1, 5_000),
 }
 
-/** Firehose's rule for names; `.` and `..` would change a URL's path. */
-const NAME = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/
-/** A stream's folder has its name, and these folders have another meaning. */
-const RESERVED = [layout.errors, layout.collected].map((folder) => folder.slice(0, -1))
 const MAX_STREAMS = 32
 /**
  * The resources of a stack ("AWS CloudFormation quotas"), of a stream, of a consumer's queue, and of the alarm on a stream's silence.
@@ -54,9 +50,8 @@ function parsed(given: object): StreamOptions {
 /** The errors of single streams and their options, each with its path. */
 function faultsOf(value: string): string[] {
   return Object.entries(object(json(value)) ?? {}).flatMap(([name, given]) => {
-    if (!NAME.test(name) || RESERVED.includes(name)) {
-      return `: found the name ${shown(name)}; accepted: 1 to 64 characters of [A-Za-z0-9_.-], except ., .. and ${RESERVED.join(', ')}`
-    }
+    const ofName = nameFault(name)
+    if (ofName) return ofName
     const entries = object(given)
     if (entries === undefined)
       return `.${name}: found ${shown(given)}; accepted: an object, such as {} or {"shards": 2}`
@@ -105,9 +100,6 @@ export function ingestContradictions(given: Given): [boolean, string][] {
   const stack = given.stackName ?? 'ClickStream'
   const tooLong = (suffixes: string[], max: number) => suffixes.some((suffix) => `${stack}-${suffix}`.length > max)
   const processed = names.filter((name) => given.streams![name]!.processor)
-  const fields = given.collectorFields ?? DEFAULT_FIELDS
-  const read = [...fields, given.collectorPartitionKeyField ?? DEFAULT_PARTITION_KEY_FIELD]
-  const [masked, hashed] = [given.collectorMaskFields ?? [], given.collectorHashFields ?? []]
   const consumers = given.ingestFanOut ?? []
   const queues = [
     ...(given.fanOut ?? []).map((name) => `fan-out-${name}`),
@@ -154,25 +146,23 @@ export function ingestContradictions(given: Given): [boolean, string][] {
       !given.collector && forCollector.length > 0,
       `${forCollector[0]}: found without collector; accepted: both together`,
     ],
-    [
-      masked.concat(hashed).some((field) => !read.includes(field)),
-      `collectorMaskFields and collectorHashFields: found ${masked.concat(hashed).join(', ')}; accepted: fields that the collector reads (${read.join(', ')})`,
-    ],
-    [
-      hashed.some((field) => masked.includes(field)),
-      `collectorHashFields: found ${hashed.join(', ')}; accepted: fields that are not in collectorMaskFields`,
-    ],
-    [
-      hashed.length > 0 && given.collectorHashKeySecret === undefined,
-      'collectorHashFields: found without collectorHashKeySecret; accepted: both together, as hashes without a key can be reversed by guessing',
-    ],
-    [
-      hashed.length === 0 && given.collectorHashKeySecret !== undefined,
-      'collectorHashKeySecret: found without collectorHashFields; accepted: both together',
-    ],
+    ...ofCollector(given),
     [
       given.collectorHashKeySecretVersion !== undefined && given.collectorHashKeySecret === undefined,
       'collectorHashKeySecretVersion: found without collectorHashKeySecret; accepted: both together',
     ],
   ]
+}
+
+function ofCollector(given: Given): [boolean, string][] {
+  const settings = {
+    fields: given.collectorFields,
+    partitionKeyField: given.collectorPartitionKeyField,
+    maskFields: given.collectorMaskFields,
+    hashFields: given.collectorHashFields,
+  }
+  const faults = collectorFaults(settings, given.collectorHashKeySecret !== undefined, (setting) =>
+    setting === 'hashKey' ? 'collectorHashKeySecret' : `collector${setting.charAt(0).toUpperCase()}${setting.slice(1)}`,
+  )
+  return faults.filter((fault) => typeof fault === 'string').map((fault) => [true, fault])
 }

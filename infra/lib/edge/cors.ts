@@ -17,15 +17,16 @@ export interface Cors {
  * One origin or `*` is the same header in every response; of several, the response has the request's own.
  *
  * @param methods the methods that pages may use, separated by commas
+ * @param headers the headers that pages may send
  */
-export function cors(origins: string[], methods: string): Cors {
-  const others = { 'Access-Control-Allow-Methods': methods, 'Access-Control-Allow-Headers': 'Content-Type' }
+export function cors(origins: string[], methods: string, headers = 'Content-Type'): Cors {
+  const others = { 'Access-Control-Allow-Methods': methods, 'Access-Control-Allow-Headers': headers }
   for (const origin of origins) checkForm(origin)
   const [first, ...more] = new Set(origins)
   if (first === undefined) throw new Error('allowedOrigins: found an empty list; accepted: origins, or *')
   if (more.length === 0) {
-    const headers = { [ORIGIN]: first, ...others }
-    return { headers, fixedHeaders: headers, choice: '' }
+    const all = { [ORIGIN]: first, ...others }
+    return { headers: all, fixedHeaders: all, choice: '' }
   }
   if (origins.includes('*')) throw new Error('allowedOrigins: found * and other origins; accepted: * alone, or origins')
   return {

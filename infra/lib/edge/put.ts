@@ -3,8 +3,9 @@ import type { IDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
 import type { Construct } from 'constructs'
 
 import click from '../../click.schema.json' with { type: 'json' }
+import { ANONYMOUS } from './api-options.ts'
 import type { Cors } from './cors.ts'
-import { JSON_TYPE, type PutAction, putRole, servicePut } from './service-put.ts'
+import { type PutAction, putRole, servicePut, validation } from './service-put.ts'
 import { template } from './templates.ts'
 
 const PUT_RECORD: PutAction = { service: 'firehose', action: 'PutRecord' }
@@ -18,10 +19,11 @@ const PUT_RECORD: PutAction = { service: 'firehose', action: 'PutRecord' }
  */
 export function addPut(
   scope: Construct,
-  api: apigateway.RestApi,
+  api: apigateway.RestApiBase,
   clicks: apigateway.Resource,
   stream: IDeliveryStream,
   allowed: Cors,
+  apiKeyRequired: boolean,
 ): void {
   // A new stream gets a new role: the deployed stage still puts into the old stream until it is updated.
   const role = putRole(scope, `PutRole-${stream.node.id}`, {
@@ -40,15 +42,13 @@ export function addPut(
     headers: allowed.headers,
   })
   clicks.addMethod('PUT', integration, {
-    requestModels: {
-      [JSON_TYPE]: api.addModel('Click', {
-        contentType: JSON_TYPE,
-        description: 'The JSON schema of every edge: infra/click.schema.json',
-        // The file has JSON Schema's own names, such as `$schema`, which CDK passes through.
-        schema: click as unknown as apigateway.JsonSchema,
-      }),
-    },
-    requestValidator: api.addRequestValidator('Body', { validateRequestBody: true }),
+    ...ANONYMOUS,
+    apiKeyRequired,
+    ...validation(scope, api, 'Click', {
+      description: 'The JSON schema of every edge: infra/click.schema.json',
+      // The file has JSON Schema's own names, such as `$schema`, which CDK passes through.
+      schema: click as unknown as apigateway.JsonSchema,
+    }),
     methodResponses,
   })
 }

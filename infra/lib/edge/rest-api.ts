@@ -3,8 +3,9 @@ import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { accessLogFormat } from './access-log.ts'
+import type { ApiOptions, Throttle } from './api-options.ts'
 
-export interface RestApiProps {
+export interface RestApiProps extends Omit<ApiOptions, 'api'> {
   /** Its name, without the stack's. */
   readonly name: string
   readonly description: string
@@ -16,16 +17,8 @@ export interface RestApiProps {
   readonly logged?: Record<string, string>
   /** @default one month */
   readonly logRetention?: logs.RetentionDays
-  /** Whether to create the account's role with which API Gateway writes logs. */
-  readonly createLogsRole: boolean
   /** The reasons why this API breaks rules of cdk-nag, besides those of every API. */
   readonly acknowledged: Record<string, string>
-}
-
-/** Requests per second, and the burst capacity. */
-export interface Throttle {
-  readonly rate: number
-  readonly burst: number
 }
 
 /**
@@ -60,8 +53,8 @@ export function regionalApi(scope: Construct, props: RestApiProps): apigateway.R
     restApiName: `${Stack.of(scope).stackName}-${props.name}`,
     description: props.description,
     endpointConfiguration: { types: [apigateway.EndpointType.REGIONAL] },
-    disableExecuteApiEndpoint: false,
-    cloudWatchRole: props.createLogsRole,
+    disableExecuteApiEndpoint: props.disableExecuteApiEndpoint ?? false,
+    cloudWatchRole: props.createLogsRole ?? false,
     // Other APIs of the account may use it by then.
     ...(props.createLogsRole && { cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN }),
     deployOptions: {
@@ -77,8 +70,6 @@ export function regionalApi(scope: Construct, props: RestApiProps): apigateway.R
   // The L2 has no prop for it.
   const resource = api.node.defaultChild as apigateway.CfnRestApi
   resource.securityPolicy = apigateway.SecurityPolicy.TLS_1_2
-  // The stack has outputs of its own.
-  api.node.tryRemoveChild('Endpoint')
   acknowledge(api, props)
   return api
 }

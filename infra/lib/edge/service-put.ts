@@ -1,9 +1,10 @@
 import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as kms from 'aws-cdk-lib/aws-kms'
 import type { Construct } from 'constructs'
 import { declared, mapped } from './cors.ts'
 
-export const JSON_TYPE = 'application/json'
+const JSON_TYPE = 'application/json'
 
 /** An action of an AWS service that puts one record. */
 export interface PutAction {
@@ -60,6 +61,32 @@ export function servicePut({ service, action, role, templates, headers }: Servic
 }
 
 /**
+ * What validates bodies against a model. Those of a construct's own API are a part of the API.
+ */
+export function validation(
+  scope: Construct,
+  api: apigateway.RestApiBase,
+  id: string,
+  model: Pick<apigateway.ModelOptions, 'description' | 'schema'>,
+): Pick<apigateway.MethodOptions, 'requestModels' | 'requestValidator'> {
+  const parent = api.node.scope === scope ? api : scope
+  return {
+    requestModels: {
+      [JSON_TYPE]: new apigateway.Model(parent, id, { restApi: api, contentType: JSON_TYPE, ...model }),
+    },
+    requestValidator: new apigateway.RequestValidator(parent, 'Body', { restApi: api, validateRequestBody: true }),
+  }
+}
+
+/** See {@link putRole}. */
+export interface PutRoleProps extends PutAction {
+  readonly streamArn: string
+  /** The key of a data stream: a put encrypts with it. @default none, or a key that AWS manages */
+  readonly encryptionKey?: kms.IKey
+  readonly description: string
+}
+
+/**
  * A role for one action on one stream; the L2 grants would allow batches and more. The trust policy has no condition on
  * `aws:SourceAccount` or `aws:SourceArn`: API Gateway sends neither when it assumes an integration's role, so every request would
  * fail (aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws, pull request 479).
@@ -67,12 +94,14 @@ export function servicePut({ service, action, role, templates, headers }: Servic
 export function putRole(
   scope: Construct,
   id: string,
-  { service, action, streamArn, description }: PutAction & { streamArn: string; description: string },
+  { service, action, streamArn, encryptionKey, description }: PutRoleProps,
 ): iam.Role {
   const statement = new iam.PolicyStatement({ actions: [`${service}:${action}`], resources: [streamArn] })
-  return new iam.Role(scope, id, {
+  const role = new iam.Role(scope, id, {
     description,
     assumedBy: new iam.ServicePrincipal('apigateway.amazonaws.com'),
     inlinePolicies: { [action]: new iam.PolicyDocument({ statements: [statement] }) },
   })
+  encryptionKey?.grant(role, 'kms:GenerateDataKey')
+  return role
 }

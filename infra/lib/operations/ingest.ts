@@ -70,7 +70,7 @@ function collectorPart(collector: Collector, silence?: Duration): StreamPart {
 }
 
 const limits = ({ delivery, retention }: ServiceStream, silence?: Duration): StreamLimits => ({
-  late: lateAfter(delivery.bufferingInterval),
+  late: lateAfter(delivery!.bufferingInterval),
   retention,
   silence,
 })

@@ -32,7 +32,7 @@ export function apiMetrics(api: apigateway.RestApiBase): RequestMetrics {
 }
 
 /**
- * The metrics of a data stream and of its delivery.
+ * The metrics of a data stream and of its delivery, which each stream of the app has.
  *
  * @see https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
  */
@@ -43,7 +43,7 @@ export function streamMetrics({ dataStream, delivery }: ServiceStream) {
     writesThrottled: dataStream.metricWriteProvisionedThroughputExceeded({ statistic: SUM, period }),
     readsThrottled: dataStream.metricReadProvisionedThroughputExceeded({ statistic: SUM, period }),
     iteratorAge: dataStream.metricGetRecordsIteratorAgeMilliseconds({ statistic: MAXIMUM, period }),
-    freshness: delivery.deliveryStream.metric('DeliveryToS3.DataFreshness', { statistic: MAXIMUM, period }),
+    freshness: delivery!.deliveryStream.metric('DeliveryToS3.DataFreshness', { statistic: MAXIMUM, period }),
   }
 }
 

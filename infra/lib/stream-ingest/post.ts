@@ -1,7 +1,7 @@
 import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import type * as kinesis from 'aws-cdk-lib/aws-kinesis'
 import type { Construct } from 'constructs'
-import { JSON_TYPE, type PutAction, putRole, servicePut } from '../edge/service-put.ts'
+import { type PutAction, putRole, servicePut, validation } from '../edge/service-put.ts'
 import { template } from './templates.ts'
 
 const PUT_RECORD: PutAction = { service: 'kinesis', action: 'PutRecord' }
@@ -21,27 +21,24 @@ export interface PostTarget {
   readonly dataStream: kinesis.IStream
 }
 
-/** Adds `POST /v2/NAME` per stream; the data streams have `prefix` before the name. Returns the methods by name. */
+/** Adds `POST /v2/NAME` per stream. Returns the methods by name. */
 export function addPosts(
   scope: Construct,
-  api: apigateway.RestApi,
-  v2: apigateway.Resource,
-  { prefix, authorization, streams }: { prefix: string; authorization: Authorization; streams: PostTarget[] },
+  api: apigateway.RestApiBase,
+  v2: apigateway.IResource,
+  { authorization, streams }: { authorization: Authorization; streams: PostTarget[] },
 ): ReadonlyMap<string, apigateway.Method> {
   const options = {
     authorizationType: authorizationType(authorization),
-    requestModels: {
-      [JSON_TYPE]: api.addModel('Record', {
-        contentType: JSON_TYPE,
-        description: 'A JSON object',
-        schema: { schema: apigateway.JsonSchemaVersion.DRAFT4, type: apigateway.JsonSchemaType.OBJECT },
-      }),
-    },
-    requestValidator: api.addRequestValidator('Body', { validateRequestBody: true }),
+    apiKeyRequired: false,
+    ...validation(scope, api, 'Record', {
+      description: 'A JSON object',
+      schema: { schema: apigateway.JsonSchemaVersion.DRAFT4, type: apigateway.JsonSchemaType.OBJECT },
+    }),
   }
   return new Map(
     streams.map((stream) => {
-      const { integration, methodResponses } = putRecord(scope, stream, prefix)
+      const { integration, methodResponses } = putRecord(scope, stream)
       // `addResource` would use the name as id, and it may be one of CDK's own ids, such as `Resource`.
       const resource = new apigateway.Resource(v2, `Path-${stream.name}`, { parent: v2, pathPart: stream.name })
       return [stream.name, resource.addMethod('POST', integration, { ...options, methodResponses })]
@@ -55,10 +52,11 @@ export function addPosts(
  *
  * @see https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html
  */
-function putRecord(scope: Construct, { name, partitionKeyField, dataStream }: PostTarget, prefix: string) {
+function putRecord(scope: Construct, { name, partitionKeyField, dataStream }: PostTarget) {
   const role = putRole(scope, `PutRole-${name}`, {
     ...PUT_RECORD,
     streamArn: dataStream.streamArn,
+    encryptionKey: dataStream.encryptionKey,
     description: 'API Gateway puts records into one data stream',
   })
   const field = partitionKeyField === undefined ? "''" : `$input.json('$.${partitionKeyField}')`
@@ -66,7 +64,7 @@ function putRecord(scope: Construct, { name, partitionKeyField, dataStream }: Po
     ...PUT_RECORD,
     role,
     templates: {
-      request: template('put-record', { prefix, field }),
+      request: template('put-record', { stream: dataStream.streamName, field }),
       accepted: template('accepted'),
       refused: template('refused'),
     },

@@ -25,6 +25,7 @@ export function addUnknown(v2: Resource, authorization: Authorization): void {
   v2.addResource('{stream-name}').addMethod('ANY', integration, {
     // The same as the streams', so that unauthorized clients can't find out which streams exist.
     authorizationType: authorizationType(authorization),
+    apiKeyRequired: false,
     methodResponses: [{ statusCode: '404' }],
   })
 }

@@ -189,7 +189,7 @@ test('orders from the mapping template of their stream are delivered with attrib
   const requests = readFileSync(`${ROOT}fixtures/orders/orders.jsonl`, 'utf8')
     .trimEnd()
     .split('\n')
-    .map((order) => requestBody('/v2/orders', post, order))
+    .map((order) => requestBody(post, order))
   const options = [
     ['--stream', JSON.parse(requests[0]!).StreamName],
     ['--source', 'kinesis'],

@@ -18,6 +18,7 @@ const { template } = synthesised(
     }),
 )
 const orders = methods(template).get('/v2/orders POST')!
+const STREAM = JSON.parse(requestBody(orders, '{}')).StreamName
 
 /** The local data stream of the template's name, with one shard, and the objects in a folder. */
 let folder: string
@@ -26,7 +27,7 @@ let kinesis: string
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'streams-'))
   const config = join(folder, 'up.toml')
-  writeFileSync(config, '[streams.Test-orders]\nsource = "kinesis"\nshards = 1\n')
+  writeFileSync(config, `[streams.${STREAM}]\nsource = "kinesis"\nshards = 1\n`)
   const options = ['--config', config, '--destination', join(folder, 'bucket'), '--function-log', join(folder, 'log')]
   const ports = ['--port', '--firehose-port', '--kinesis-port', '--service-port'].flatMap((port) => [port, '0'])
   pipeline = new Background(built('clicks'), ['up', ...options, ...ports])
@@ -39,7 +40,7 @@ after(async () => {
 
 /** The response to a service's request, through the mapping templates and the local Kinesis. */
 async function posted(body: string, headers: Record<string, string> = {}): Promise<ApiResponse> {
-  return put(requestBody('/v2/orders', orders, body, headers))
+  return put(requestBody(orders, body, headers))
 }
 
 async function put(request: string): Promise<ApiResponse> {
@@ -80,7 +81,7 @@ test("Kinesis' errors are mapped to the edge's", async () => {
     assert.deepEqual([response.status, JSON.parse(response.body)], [status, { message }])
   }
   // A shard accepts 1 MiB per second, so not eight records of almost 1 MiB at once.
-  const large = requestBody('/v2/orders', orders, JSON.stringify({ a: 'x'.repeat(900 * 1024) }))
+  const large = requestBody(orders, JSON.stringify({ a: 'x'.repeat(900 * 1024) }))
   const responses = await Promise.all(Array.from({ length: 8 }, () => put(large)))
   const refused = responses.filter(({ status }) => status !== 200)
   assert.ok(refused.length > 0)
@@ -92,7 +93,7 @@ test("Kinesis' errors are mapped to the edge's", async () => {
 /** The lines of all objects of the stream, in order. */
 function delivered(): string[] {
   const objects = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.startsWith('Test-orders-1-'))
+    .filter((entry) => entry.isFile() && entry.name.startsWith(`${STREAM}-1-`))
     .map((entry) => join(entry.parentPath, entry.name))
   return objects.sort().flatMap((path) => readFileSync(path).toString().split('\n').filter(Boolean))
 }

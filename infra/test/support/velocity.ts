@@ -20,9 +20,8 @@ export function putRecordBody(template: Template, streamName: string, body: stri
   return run(textOf(requestTemplate, streamName), body).text
 }
 
-/** The body of an integration's request to its backend. */
+/** The body of an integration's request to its backend, with logical ids for references. */
 export function requestBody(
-  path: string,
   { Integration }: Record<string, any>,
   body: string,
   headers: Record<string, string> = {},
@@ -30,7 +29,7 @@ export function requestBody(
 ): string {
   const vtl = Integration.RequestTemplates[type]
   if (vtl === undefined) throw new Error(`415: there is no template for ${type}`)
-  return run(vtl, body, headers, path).text
+  return run(textOf(vtl), body, headers).text
 }
 
 /** The response to a request with `headers` when the integration of `httpMethod` gets the response `backend`. */
@@ -91,10 +90,10 @@ export function methods(template: Template): Map<string, Record<string, any>> {
   )
 }
 
-/** A string that CloudFormation joins, with `ref` for each referenced resource. */
-function textOf(value: any, ref: string): string {
+/** A string that CloudFormation joins, with `ref` for each referenced resource, by default its logical id. */
+function textOf(value: any, ref?: string): string {
   if (typeof value === 'string') return value
-  if (typeof value?.Ref === 'string') return ref
+  if (typeof value?.Ref === 'string') return ref ?? value.Ref
   const [separator, parts] = value?.['Fn::Join'] ?? []
   if (!Array.isArray(parts)) throw new Error(`can't resolve ${JSON.stringify(value)}`)
   return parts.map((part) => textOf(part, ref)).join(separator)
@@ -122,7 +121,7 @@ const replaceAll = {
     context.replace(new RegExp(params[0]!, 'g'), params[1]!),
 }
 
-function run(vtl: string, body: string, headers: Record<string, string> = {}, resourcePath = ''): Ran {
+function run(vtl: string, body: string, headers: Record<string, string> = {}): Ran {
   const responseOverride: { status?: number; header: Record<string, string> } = { header: {} }
   // Strict: plain references and calls to undefined values throw.
   const text = new Compile(parse(vtl), { env: 'development', customMethodHandlers: [replaceAll] }).render({
@@ -140,7 +139,7 @@ function run(vtl: string, body: string, headers: Record<string, string> = {}, re
       urlEncode: encodeURIComponent,
       parseJson: JSON.parse,
     },
-    context: { requestId: 'a-request', resourcePath, identity: { sourceIp: '192.0.2.1' }, responseOverride },
+    context: { requestId: 'a-request', identity: { sourceIp: '192.0.2.1' }, responseOverride },
   })
   return { text, status: responseOverride.status, overridden: responseOverride.header }
 }

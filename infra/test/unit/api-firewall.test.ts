@@ -5,9 +5,11 @@ import { Stack, Validations } from 'aws-cdk-lib'
 import { MockIntegration, RestApi } from 'aws-cdk-lib/aws-apigateway'
 import { DeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
 import { AwsSolutionsChecks } from 'cdk-nag'
+import { Construct } from 'constructs'
 
 import { Edge } from '../../lib/edge.ts'
 import { ApiFirewall, type ApiFirewallProps } from '../../lib/api-firewall.ts'
+import { importedApi, teamApi } from '../support/apis.ts'
 import { app, only, synthesised } from '../support/synth.ts'
 
 const firewall = (props: Omit<ApiFirewallProps, 'api'> = {}) =>
@@ -61,8 +63,83 @@ for (const bodyBytes of [1, 16_384]) {
   })
 }
 
-test('a limit beyond what WAF inspects is rejected', () => {
-  for (const bodyBytes of [0, 16_385, NaN]) assert.throws(() => firewall({ bodyBytes }), /accepted: 1 to 16384/)
+const MANAGED = 'accepted: different groups of AWS without a configuration, such as AWSManagedRulesCommonRuleSet'
+
+const INVALID: [Omit<ApiFirewallProps, 'api'>, message: string][] = [
+  // WAF inspects no more of a body.
+  ...[0, 16_385, NaN, 1.5].map((bodyBytes): [object, string] => [
+    { bodyBytes },
+    `bodyBytes: found ${bodyBytes}; accepted: a whole number from 1 to 16384`,
+  ]),
+  ...[0, 9, 2_000_000_001, NaN, 10.5].map((requestsPerFiveMinutes): [object, string] => [
+    { requestsPerFiveMinutes },
+    `requestsPerFiveMinutes: found ${requestsPerFiveMinutes}; accepted: a whole number from 10 to 2000000000`,
+  ]),
+  ...[
+    '',
+    'CommonRuleSet',
+    'AWSManagedRules',
+    'AWSManagedRulesATPRuleSet',
+    'AWSManagedRulesACFPRuleSet',
+    'AWS Rules',
+  ].map((name): [object, string] => [{ managedRules: [name] }, `managedRules: found ${name}; ${MANAGED}`]),
+  [
+    { managedRules: ['AWSManagedRulesSQLiRuleSet', 'AWSManagedRulesSQLiRuleSet'] },
+    `managedRules: found AWSManagedRulesSQLiRuleSet; ${MANAGED}`,
+  ],
+]
+
+for (const [props, message] of INVALID) {
+  test(`invalid: ${message}`, () => assert.throws(() => firewall(props), { message }))
+}
+
+for (const requestsPerFiveMinutes of [10, 2_000_000_000]) {
+  test(`${requestsPerFiveMinutes} requests are accepted`, () => assert.ok(firewall({ requestsPerFiveMinutes })))
+}
+
+test('an API without a stage is rejected', () => {
+  const build = (stack: Stack) => new ApiFirewall(stack, 'Firewall', { api: importedApi(stack) })
+  assert.throws(() => synthesised(build), {
+    message: 'api: found an API without a stage; accepted: one with deploymentStage',
+  })
+})
+
+const GROUPS = ['AWSManagedRulesCommonRuleSet', 'AWSManagedRulesKnownBadInputsRuleSet']
+
+for (const [props, own] of [
+  [{}, ['Rate']],
+  [{ bodyBytes: 8192 }, ['Rate', 'BodySize']],
+] as const) {
+  test(`groups of AWS come after ${own}, with their own actions and without samples`, () => {
+    const { Rules } = only(firewall({ ...props, managedRules: GROUPS }), 'AWS::WAFv2::WebACL')
+    const after = (index: number) => own.length + index
+    assert.deepEqual(
+      Rules.map(({ Name, Priority }: any) => [Name, Priority]),
+      [...own.map((name, index) => [name, index]), ...GROUPS.map((name, index) => [name, after(index)])],
+    )
+    for (const [index, name] of GROUPS.entries()) {
+      const { VisibilityConfig, ...rule } = Rules[after(index)]
+      assert.deepEqual(rule, {
+        Name: name,
+        Priority: after(index),
+        Statement: { ManagedRuleGroupStatement: { VendorName: 'AWS', Name: name } },
+        OverrideAction: { None: {} },
+      })
+      assert.equal(VisibilityConfig.SampledRequestsEnabled, false)
+    }
+  })
+}
+
+test('names of metrics are different and short enough, also in a construct with a long path', () => {
+  const { template } = synthesised((stack) => {
+    const scope = new Construct(stack, 'x'.repeat(200))
+    return new ApiFirewall(scope, 'Firewall', { api: teamApi(stack), managedRules: GROUPS })
+  })
+  const { Rules } = only(template, 'AWS::WAFv2::WebACL')
+  const names: string[] = Rules.map(({ VisibilityConfig }: any) => VisibilityConfig.MetricName)
+  // "VisibilityConfig", AWS WAFV2 API Reference.
+  assert.ok(names.every((name) => /^[\w-]{1,128}$/.test(name)), names.join()) // prettier-ignore
+  assert.equal(new Set(names).size, names.length)
 })
 
 test('the responses are JSON, with the texts of the local edge', () => {
