@@ -39,7 +39,7 @@ export function clickStream(
   environment: Readonly<Record<string, string | undefined>>,
   codeOf: CodeOf = builtCode,
 ): void {
-  const configuration = readConfiguration(app.node.getAllContext(), environment)
+  const configuration = readConfiguration(app.node.getAllContext() as Record<string, unknown>, environment)
   const { artifact } = configuration
   const architecture = configuration.architecture === 'x86_64' ? lambda.Architecture.X86_64 : lambda.Architecture.ARM_64
   const common: Common = {

@@ -115,7 +115,7 @@ function allowUse(scope: Construct, key: kms.IKey): void {
   Annotations.of(scope).addWarningV2(
     'click-stream:key-policy',
     `encryptionKey: found an imported key, whose policy CDK can't change; accepted: a policy with these statements: ${JSON.stringify(
-      Stack.of(scope).resolve(missing.map((statement) => statement.toStatementJson())),
+      Stack.of(scope).resolve(missing.map((statement) => statement.toStatementJson() as object)),
     )}`,
   )
 }

@@ -174,7 +174,7 @@ part of a core.
 ## Where to split
 
 ${table(
-  ['at the default quotas, each used up to ' + PLANNED * 100 + ' %', ...rates],
+  [`at the default quotas, each used up to ${PLANNED * 100} %`, ...rates],
   [
     ['streams of one region, one click a request', ...each(DEPLOYED, (of) => number(streams(of)))],
     ['regions, one click a request', ...each(DEPLOYED, (of) => number(regions(of)))],

@@ -38,16 +38,18 @@ export function regionalApi(scope: Construct, props: RestApiProps): apigateway.R
     retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
     removalPolicy: RemovalPolicy.DESTROY,
   })
-  const methodOptions = Object.entries(props.methodThrottles ?? {}).map(([path, { rate, burst }]) => [
-    path,
-    {
-      throttlingRateLimit: rate,
-      throttlingBurstLimit: burst,
-      metricsEnabled: true,
-      loggingLevel: apigateway.MethodLoggingLevel.OFF,
-      dataTraceEnabled: false,
-    },
-  ])
+  const methodOptions: [string, apigateway.MethodDeploymentOptions][] = Object.entries(props.methodThrottles ?? {}).map(
+    ([path, { rate, burst }]) => [
+      path,
+      {
+        throttlingRateLimit: rate,
+        throttlingBurstLimit: burst,
+        metricsEnabled: true,
+        loggingLevel: apigateway.MethodLoggingLevel.OFF,
+        dataTraceEnabled: false,
+      },
+    ],
+  )
   const api = new apigateway.RestApi(scope, 'Api', {
     // Metrics have this name as their only dimension, and two stacks may be in one account.
     restApiName: `${Stack.of(scope).stackName}-${props.name}`,

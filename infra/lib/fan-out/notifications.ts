@@ -2,7 +2,7 @@ import { Aws, Stack } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import type * as sns from 'aws-cdk-lib/aws-sns'
-import type { Construct } from 'constructs'
+import type { IConstruct } from 'constructs'
 import { check } from '../check.ts'
 
 /** Makes S3 publish to `topic` for each object of `bucket` under `prefixes`. */
@@ -96,8 +96,8 @@ function knownName(bucket: s3.CfnBucket): string {
   return `${stack.stackName.toLowerCase().slice(0, 20)}*`
 }
 
-function policyOf(topic: sns.Topic): Construct {
-  return topic.node.findChild('Policy') as Construct
+function policyOf(topic: sns.Topic): IConstruct {
+  return topic.node.findChild('Policy')
 }
 
 /** The prefix of a notification that {@link setProperty} has set. */

@@ -1,21 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Template } from 'aws-cdk-lib/assertions'
-import { checkExecutable, type Deployment, synthesise } from '../support/deployment.ts'
+import { ingestTemplate } from '../support/configurations.ts'
 import { withEmulator } from '../support/emulator.ts'
+import { built } from '../support/programs.ts'
 import { only } from '../support/synth.ts'
 import { respond, methods } from '../support/velocity.ts'
 
-let deployment: Deployment
-before(() => {
-  const options = { collector: 'true', collectorMaskFields: 'phone,address' }
-  deployment = synthesise('https://id.execute-api.us-east-1.amazonaws.com/prod', 'Ingest', options)
-})
-after(() => deployment?.remove())
-
-test('the asset is one executable for x86-64', () => {
-  checkExecutable(deployment.asset)
-})
+const template = ingestTemplate({ collector: true, collectorMaskFields: 'phone,address' })
 
 /** An event of API Gateway. */
 const request = (httpMethod: string, body: string | null) =>
@@ -46,10 +38,10 @@ function variables(template: Template): Record<string, string> {
 }
 
 test("it starts under AWS's Runtime Interface Emulator with the template's variables, and its responses have the preflight's headers", async () => {
-  const preflight = respond(methods(deployment.template).get('/collect OPTIONS')!, { status: 200, body: '' })
+  const preflight = respond(methods(template).get('/collect OPTIONS')!, { status: 200, body: '' })
   const { 'Access-Control-Max-Age': _, ...cors } = preflight.headers
   assert.equal(Object.keys(cors).length, 3)
-  await withEmulator(deployment.asset, variables(deployment.template), async (invoke) => {
+  await withEmulator(built('click-collector'), variables(template), async (invoke) => {
     for (const [method, body, status] of [
       ['POST', 'no JSON', 400],
       ['POST', '["a text"]', 400],

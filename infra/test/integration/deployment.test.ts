@@ -85,7 +85,7 @@ async function withProcessor(use: (invoke: (event: string) => Promise<string>) =
     const [url] = await service.printed(/http:\/\/127\.0\.0\.1:\d+/)
     const { Variables } = only(deployment.template, 'AWS::Lambda::Function').Environment
     assert.equal(Variables.LOOKUP_API_URL, SERVICE)
-    await withEmulator(deployment.asset, { ...Variables, LOOKUP_API_URL: url }, use)
+    await withEmulator(join(deployment.asset, 'bootstrap'), { ...Variables, LOOKUP_API_URL: url }, use)
   } finally {
     await service.stop()
   }

@@ -20,32 +20,25 @@ export interface Deployment {
  * profile itself.
  */
 export const QUICK_BUILD = {
-  CARGO_PROFILE_DIST_CODEGEN_UNITS: '16',
+  CARGO_PROFILE_DIST_CODEGEN_UNITS: '4',
   CARGO_PROFILE_DIST_LTO: 'off',
-  CARGO_PROFILE_DIST_OPT_LEVEL: '1',
+  CARGO_PROFILE_DIST_OPT_LEVEL: '0',
 }
 
 /**
- * Synthesises `stack`, which has one function, with the service's URL and `options`, as an operator does. It is built for x86-64,
- * because not every machine has the standard library of another target.
+ * Synthesises the click stream with the service's URL, as an operator does. It is built for x86-64, because not every machine has
+ * the standard library of another target.
  */
-export function synthesise(
-  lookupApiUrl: string,
-  stack = 'ClickStream',
-  options: Record<string, string> = {},
-): Deployment {
+export function synthesise(lookupApiUrl: string): Deployment {
   const output = mkdtempSync(join(tmpdir(), 'cdk.out-'))
-  const context = Object.entries({ lookupApiUrl, architecture: 'x86_64', ...options }).flatMap(([name, value]) => [
-    '-c',
-    `${name}=${value}`,
-  ])
+  const context = ['-c', `lookupApiUrl=${lookupApiUrl}`, '-c', 'architecture=x86_64']
   run(
     'node_modules/.bin/cdk',
-    ['synth', stack, '--exclusively', '--quiet', '--output', output, ...context],
+    ['synth', 'ClickStream', '--quiet', '--output', output, ...context],
     fileURLToPath(new URL('../..', import.meta.url)),
     QUICK_BUILD,
   )
-  const template = Template.fromJSON(JSON.parse(readFileSync(join(output, `${stack}.template.json`), 'utf8')))
+  const template = Template.fromJSON(JSON.parse(readFileSync(join(output, 'ClickStream.template.json'), 'utf8')))
   const hash = only(template, 'AWS::Lambda::Function').Code.S3Key.replace(/\.zip$/, '')
   const asset = join(output, 'unzipped')
   run('python3', ['-m', 'zipfile', '-e', join(output, `asset.${hash}.zip`), asset])

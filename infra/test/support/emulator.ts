@@ -1,10 +1,9 @@
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { Background, freePort, TOOLS } from './programs.ts'
 
-/** Runs `use` with the function in the folder `asset` under AWS's Runtime Interface Emulator, with `variables`. */
+/** Runs `use` with a function's executable under AWS's Runtime Interface Emulator, with `variables`. */
 export async function withEmulator(
-  asset: string,
+  executable: string,
   variables: Record<string, string>,
   use: (invoke: (event: string) => Promise<string>) => Promise<void>,
 ): Promise<void> {
@@ -16,7 +15,7 @@ export async function withEmulator(
       `127.0.0.1:${port}`,
       '--runtime-api-address',
       `127.0.0.1:${runtimeApi}`,
-      join(asset, 'bootstrap'),
+      executable,
     ],
     variables,
   )

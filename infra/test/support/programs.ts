@@ -30,20 +30,25 @@ export function run(program: string, args: string[], cwd = ROOT, variables: Reco
   return stdout
 }
 
-/** The executables that tests run. One build of both shares the dependencies. */
-const BINARIES = ['clicks', 'mysfits-local'] as const
-const PACKAGES = '--package clicks --package mysfits-service'
+/** The executables that tests run. One build of all shares the dependencies. */
+const BINARIES = ['clicks', 'mysfits-local', 'click-collector'] as const
+const PACKAGES = '--package clicks --package mysfits-service --package click-collector'
+let executables: string[] | undefined
 
-/** Builds the executables, and returns the path of one. The variable `CARGO_SELECTION` replaces the selection of packages. */
+/** Builds the executables once, and returns the path of one. The variable `CARGO_SELECTION` replaces the selection of packages. */
 export function built(binary: (typeof BINARIES)[number]): string {
+  executables ??= build()
+  return executables.findLast((executable) => executable.endsWith(`/${binary}`))!
+}
+
+function build(): string[] {
   const selection = (process.env.CARGO_SELECTION ?? PACKAGES).split(' ')
   const binaries = BINARIES.flatMap((name) => ['--bin', name])
   const messages = run('cargo', ['build', '--locked', ...selection, ...binaries, '--message-format', 'json'])
-  const executables = messages
+  return messages
     .split('\n')
     .filter(Boolean)
-    .map((line) => JSON.parse(line).executable as string | null)
-  return executables.findLast((executable) => executable?.endsWith(`/${binary}`))!
+    .flatMap((line) => (JSON.parse(line) as { executable?: string | null }).executable ?? [])
 }
 
 /** A program that runs until it is stopped. */

@@ -45,8 +45,8 @@ class Resolver {
     if (Array.isArray(value)) return value.map((item) => this.resolved(item)).filter((item) => item !== NO_VALUE)
     if (typeof value !== 'object' || value === null) return value
     const [name, ...others] = Object.keys(value)
-    const known = name === 'Condition' && others.length === 0 ? name : (/^(Ref$|Fn::)/.exec(name ?? '') && name) || ''
-    if (known) return this.#call(known, value[known])
+    const isCall = name !== undefined && (/^(Ref$|Fn::)/.test(name) || (name === 'Condition' && others.length === 0))
+    if (isCall) return this.#call(name, value[name])
     const members = Object.entries(value).map(([key, member]) => [key, this.resolved(member)] as const)
     return Object.fromEntries(members.filter(([, member]) => member !== NO_VALUE))
   }

@@ -164,7 +164,7 @@ function fieldsOf(group: string, message?: string): Set<string> {
   if (group.includes('AccessLog')) return accessLogFields(group)
   const own = { ProcessorLogs: PROCESSOR, CollectorFunctionLogs: COLLECTOR }[group]
   if (message !== undefined) assert.ok(own?.has(message), `${group}: ${message}`)
-  return new Set([...LAMBDA, ...((message !== undefined && own?.get(message)) || [])])
+  return new Set([...LAMBDA, ...(own?.get(message ?? '') ?? [])])
 }
 
 /** Keywords of queries. */
