@@ -2,7 +2,7 @@ import type * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import type { IDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
 import type { Construct } from 'constructs'
 
-import click from '../../click.schema.json' with { type: 'json' }
+import { clickSchema } from '../click-schema.ts'
 import type { Cors } from './cors.ts'
 import { JSON_TYPE, type PutAction, putRole, servicePut } from './service-put.ts'
 import { template } from './templates.ts'
@@ -44,8 +44,7 @@ export function addPut(
       [JSON_TYPE]: api.addModel('Click', {
         contentType: JSON_TYPE,
         description: 'The JSON schema of every edge: infra/click.schema.json',
-        // The file has JSON Schema's own names, such as `$schema`, which CDK passes through.
-        schema: click as unknown as apigateway.JsonSchema,
+        schema: clickSchema,
       }),
     },
     requestValidator: api.addRequestValidator('Body', { validateRequestBody: true }),
