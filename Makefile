@@ -175,5 +175,5 @@ fmt: $(NODE_TOOLS)      ## Formats the code.
 	cd infra && npm run --silent format
 
 clean:                  ## Removes all that was made.
-	rm -rf .venv $(BROWSER)/node_modules $(CLIENTS)/node_modules infra/node_modules infra/cdk.out
+	rm -rf .venv $(BROWSER)/node_modules $(CLIENTS)/node_modules infra/node_modules infra/cdk.out infra/dist infra/LICENSE infra/*.tgz
 	cargo clean

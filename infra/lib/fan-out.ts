@@ -1,4 +1,4 @@
-import { Annotations, ArnFormat, Aws, CfnOutput, Stack } from 'aws-cdk-lib'
+import { Annotations, ArnFormat, Aws, Stack } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as kms from 'aws-cdk-lib/aws-kms'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
@@ -7,8 +7,6 @@ import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
 import { check } from './check.ts'
 import { notify } from './fan-out/notifications.ts'
-import { addAlarms } from './operations/raise.ts'
-import { queueRows } from './operations/services.ts'
 import { QueueWithDeadLetters, type QueueWithDeadLettersOptions } from './queue.ts'
 
 export interface FanOutProps extends Omit<QueueWithDeadLettersOptions, 'encryptionKey'> {
@@ -127,24 +125,4 @@ function keyStatement(service: string, conditions: iam.Conditions): iam.PolicySt
     resources: ['*'],
     conditions,
   })
-}
-
-/** Adds a {@link FanOut} of objects of `what` to a stack, with alarms on its queues and outputs for consumers. */
-export function addFanOut(stack: Stack, what: string, alarmTopic: sns.ITopic, props: FanOutProps): void {
-  const fanOut = new FanOut(stack, 'FanOut', props)
-  const queues = [...fanOut.queues]
-  addAlarms(
-    fanOut,
-    queues.flatMap(([name, queue]) => queueRows(name, queue)),
-    alarmTopic,
-  )
-  const output = (id: string, value: string, description: string) => new CfnOutput(stack, id, { value, description })
-  output(
-    'FanOutTopicArn',
-    fanOut.topic.topicArn,
-    `The topic with a notification per object of ${what}: more queues can subscribe`,
-  )
-  for (const [name, { queue }] of queues) {
-    output(`FanOutQueueUrl${name}`, queue.queueUrl, `The queue of ${name}: a notification per object of ${what}`)
-  }
 }

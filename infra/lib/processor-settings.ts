@@ -1,4 +1,4 @@
-import click from '../click.schema.json' with { type: 'json' }
+import { clickSchema } from './click-schema.ts'
 
 /** A field of the Firehose record that can be added to a line. */
 export type RecordField = 'arrivedAt' | 'recordId'
@@ -54,7 +54,7 @@ export interface ProcessorSettings {
 export const DEFAULT_ATTRIBUTES = ['goodevil', 'lawchaos', 'species']
 
 /** The fields of a click that the edge accepts. */
-export const EDGE_FIELDS = Object.keys(click.properties)
+export const EDGE_FIELDS = Object.keys(clickSchema.properties)
 
 /** A field's name in the line. */
 export function outputName(field: string): string {

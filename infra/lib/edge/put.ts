@@ -2,7 +2,7 @@ import type * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import type { IDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
 import type { Construct } from 'constructs'
 
-import click from '../../click.schema.json' with { type: 'json' }
+import { clickSchema } from '../click-schema.ts'
 import { ANONYMOUS } from './api-options.ts'
 import type { Cors } from './cors.ts'
 import { type PutAction, putRole, servicePut, validation } from './service-put.ts'
@@ -46,8 +46,7 @@ export function addPut(
     apiKeyRequired,
     ...validation(scope, api, 'Click', {
       description: 'The JSON schema of every edge: infra/click.schema.json',
-      // The file has JSON Schema's own names, such as `$schema`, which CDK passes through.
-      schema: click as unknown as apigateway.JsonSchema,
+      schema: clickSchema,
     }),
     methodResponses,
   })
