@@ -23,7 +23,7 @@ use local_firehose::control::{Control, ControlOptions, Root};
 use local_firehose::functions::FunctionLog;
 use local_firehose::http::HttpServer;
 use local_firehose::registry::Registry;
-use local_firehose::stream::{DeliveryStream, Source};
+use local_firehose::stream::{DeliveryStream, Source, StreamDeps};
 use object_storage::{Bucket, Destination};
 
 pub(super) struct Pipeline {
@@ -71,8 +71,13 @@ impl Pipeline {
         let routed = data_streams.filter(|stream| !settings.is_of_collector(stream.name())).collect();
         let edge = edge::router(clicks, routed, collector.clone(), rate, control.body_memory())?;
         let (stopping, stopped) = watch::channel(false);
-        let site =
-            Site { web: settings.web.clone(), service: service_of_page, streams: streams.clone(), stopping: stopped };
+        let site = Site {
+            web: settings.web.clone(),
+            service: service_of_page,
+            streams: streams.clone(),
+            collector: collector.clone(),
+            stopping: stopped,
+        };
         Ok(Self {
             page: serve(page, site::router(site, edge))?,
             firehose: serve(firehose, api::router(&control, Api::Firehose))?,
@@ -125,8 +130,8 @@ async fn start_streams(
             // A named function may set another service.
             function.env.splice(..0, packages::of_service(service_url)).for_each(drop);
         }
-        let (bucket, log) = (Arc::new(bucket), Arc::clone(function_log));
-        streams.add(DeliveryStream::start(stream, bucket, log, settings.state.as_deref())?)?;
+        let deps = StreamDeps { function_log: Arc::clone(function_log), notices: streams.notices().clone() };
+        streams.add(DeliveryStream::start(stream, Arc::new(bucket), deps, settings.state.as_deref())?)?;
     }
     let configured: Vec<&Destination> = settings.streams.iter().map(|stream| &stream.destination).collect();
     let options = ControlOptions {

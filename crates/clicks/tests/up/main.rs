@@ -16,6 +16,7 @@ mod identity;
 mod keys;
 mod kinesis;
 mod kinesis_api;
+mod monitoring;
 mod objects;
 mod orders;
 mod site;
