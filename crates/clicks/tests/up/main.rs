@@ -13,6 +13,7 @@ mod descriptors;
 mod disk;
 mod edge;
 mod identity;
+mod json;
 mod keys;
 mod kinesis;
 mod kinesis_api;
