@@ -148,7 +148,8 @@ function allow(action: string, resource: string): iam.PolicyStatement {
  * role may send GET requests to one stage.
  */
 function invoke(scope: Construct, url: string, arn: string | undefined): iam.PolicyStatement {
-  if (arn?.includes(':lambda:'))
+  // The ARN of a function in the same app is known only at deployment, while CDK joins that of an API from readable parts.
+  if (arn !== undefined && !arn.includes(':execute-api:'))
     return new iam.PolicyStatement({ actions: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'], resources: [arn] })
   return allow('execute-api:Invoke', arn ?? apiArn(scope, url))
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Duration } from 'aws-cdk-lib'
+import { Duration, Fn } from 'aws-cdk-lib'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import { ClickProcessor, type ClickProcessorProps } from '../../lib/click-processor.ts'
@@ -95,6 +95,17 @@ test('with a signature, the role may call the API in the URL, or what has the AR
   assert.deepEqual(permissions({ settings, lookupApiArn }), [
     { Action: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'], Effect: 'Allow', Resource: lookupApiArn },
   ])
+})
+
+test('a function of the same app is called by its function URL', () => {
+  const settings = { lookupAuth: 'iam' } as const
+  const lookupApiArn = Fn.importValue('ShopFunctionArn')
+  const [ofFunction] = permissions({ settings, lookupApiArn })
+  assert.deepEqual(ofFunction, {
+    Action: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'],
+    Effect: 'Allow',
+    Resource: { 'Fn::ImportValue': 'ShopFunctionArn' },
+  })
 })
 
 test('a private API is called from subnets of its VPC', () => {
