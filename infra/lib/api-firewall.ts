@@ -34,8 +34,11 @@ const MAX_BYTES = 16_384
 /** The limits of a rate-based rule ("RateBasedStatement", AWS WAFV2 API Reference). */
 const RATE = { min: 10, max: 2_000_000_000 }
 
-/** Of AWS, and without a configuration: those against account takeover and account creation fraud need one. */
-const MANAGED = /^AWSManagedRules(?!ATP|ACFP)[A-Za-z0-9]{1,28}$/
+/**
+ * Of AWS, and without a configuration: those for intelligent threat mitigation need one ("ManagedRuleGroupStatement", AWS WAFV2 API
+ * Reference).
+ */
+const MANAGED = /^AWSManagedRules(?!ACFP|ATP|AntiDDoS|BotControl)[A-Za-z0-9]{1,28}$/
 
 /** A web ACL for an API: a rate per address, and optionally a maximum body size and rule groups of AWS. WAF has no L2 constructs. */
 export class ApiFirewall extends Construct {

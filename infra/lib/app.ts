@@ -209,7 +209,7 @@ function delivery(configuration: Configuration) {
   return {
     bufferingSize: mebibytes(configuration.destinationMb),
     bufferingInterval: seconds(configuration.destinationSeconds),
-    compressed: configuration.compression !== 'none',
+    compressed: configuration.compression && configuration.compression !== 'none',
   }
 }
 

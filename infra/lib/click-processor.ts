@@ -4,7 +4,7 @@ import type * as firehose from 'aws-cdk-lib/aws-kinesisfirehose'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import { AliasedFunction, type AliasedFunctionOptions } from './aliased-function.ts'
-import { between, check, type Fault } from './check.ts'
+import { between, check, type Fault, whole } from './check.ts'
 import { executeApi, type LookupApi, lookupFaults } from './lookup-api.ts'
 import { wildcardFinding } from './nag-finding.ts'
 import { BUFFER, processorBufferMib, RESPONSE_BUDGET_BYTES, worstResponseBytes } from './processor-buffer.ts'
@@ -44,7 +44,7 @@ export class ClickProcessor extends AliasedFunction implements firehose.IDataPro
       between('timeout in seconds', options.timeout?.toSeconds(), 1, 300),
       between('bufferSize in MiB', bufferSize?.toMebibytes({ rounding: SIZE }), BUFFER.min, BUFFER.max),
       between('bufferInterval in seconds', bufferInterval?.toSeconds(), 0, 900),
-      between('retries', retries, 0, 300),
+      whole('retries', retries, 0, 300),
       logLevelFault(options.logLevel),
       ...lookupFaults(settings, props),
     )
@@ -123,8 +123,8 @@ export class ClickProcessor extends AliasedFunction implements firehose.IDataPro
     if (worst <= RESPONSE_BUDGET_BYTES) return
     Annotations.of(this).addWarningV2(
       'click-stream:processor-buffer',
-      `bufferMb: a buffer of ${mebibytes} MiB can produce a response of ${worst} bytes, above the limit of ${RESPONSE_BUDGET_BYTES}: ` +
-        'records beyond the limit fail. Choose a smaller bufferMb or fewer attributes.',
+      `The processor's buffer of ${mebibytes} MiB can produce a response of ${worst} bytes, above the limit of ${RESPONSE_BUDGET_BYTES}: ` +
+        'records beyond the limit fail. Choose a smaller buffer or fewer attributes.',
     )
   }
 }

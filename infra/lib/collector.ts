@@ -103,7 +103,7 @@ export class Collector extends Construct {
     if (origins.includes('*')) {
       Annotations.of(this).addWarningV2(
         'click-stream:any-origin',
-        'collectorAllowedOrigins is *: a page of any origin can send to the collector. Set it to the origins of your pages.',
+        'The allowed origins of the collector are *: a page of any origin can send to it. Set them to those of your pages.',
       )
     }
     const allowed = cors(origins, METHODS)

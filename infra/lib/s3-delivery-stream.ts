@@ -7,7 +7,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
-import { between, check } from './check.ts'
+import { between, check, type Fault } from './check.ts'
 import { HOURS, layout } from './layout.ts'
 import { wildcardFinding } from './nag-finding.ts'
 
@@ -61,10 +61,15 @@ export class S3DeliveryStream extends Construct implements iam.IGrantable {
     check(
       between('bufferingSize in MiB', mebibytes, isLarge ? 64 : 1, 128),
       between('bufferingInterval in seconds', props.bufferingInterval?.toSeconds(), partitionKeys.length ? 60 : 0, 900),
+      prefixFault(props.prefix),
       partitionKeys.length > 0 && !props.processor && 'partitionKeys: found without processor; accepted: both together',
       props.source &&
         props.encryptionKey &&
         'encryptionKey: found together with source; accepted: the key of the data stream',
+      props.compressed === false &&
+        props.parquetTable &&
+        !props.sourceBackup &&
+        'compressed: found false together with parquetTable; accepted: one of the two, as Parquet has its own compression',
     )
     this.bufferingInterval = props.bufferingInterval ?? Duration.minutes(5)
 
@@ -88,9 +93,10 @@ export class S3DeliveryStream extends Construct implements iam.IGrantable {
     const compression = props.compressed === false ? firehose.Compression.UNCOMPRESSED : firehose.Compression.GZIP
 
     this.deliveryStream = new firehose.DeliveryStream(this, streamId(props), {
+      role: complete,
       ...(props.source
-        ? { source: new firehose.KinesisStreamSource(props.source), role: complete }
-        : encryption(role, props.encryptionKey)),
+        ? { source: new firehose.KinesisStreamSource(props.source) }
+        : { encryption: encryption(props.encryptionKey) }),
       destination: new firehose.S3Bucket(props.bucket, {
         role: complete,
         loggingConfig,
@@ -183,16 +189,23 @@ export class S3DeliveryStream extends Construct implements iam.IGrantable {
   }
 }
 
+/** A folder of its own: the error output is in `errors/`. */
+function prefixFault(prefix: string | undefined): Fault {
+  if (prefix === undefined || (/^[^/].*\/$/.test(prefix) && !prefix.startsWith(layout.errors))) return undefined
+  return `prefix: found ${JSON.stringify(prefix)}; accepted: a folder such as orders/, not below ${layout.errors}`
+}
+
 /** The processor with permissions for `role`, also where the destination has a role without policy updates. */
 function boundTo(role: iam.IRole, processor: firehose.IDataProcessor): firehose.IDataProcessor {
   return { props: processor.props, bind: (scope, options) => processor.bind(scope, { ...options, role }) }
 }
 
-/** With a key, the L2 would create a second role without `role`. */
-function encryption(role: iam.IRole, key: kms.IKey | undefined): Partial<firehose.DeliveryStreamProps> {
-  return key
-    ? { encryption: firehose.StreamEncryption.customerManagedKey(key), role }
-    : { encryption: firehose.StreamEncryption.awsOwnedKey() }
+/**
+ * Firehose uses a key by a grant, which it creates with the permissions of the caller that creates the stream
+ * ("StartDeliveryStreamEncryption", Amazon Data Firehose API Reference), so the role needs none.
+ */
+function encryption(key: kms.IKey | undefined): firehose.StreamEncryption {
+  return key ? firehose.StreamEncryption.customerManagedKey(key) : firehose.StreamEncryption.awsOwnedKey()
 }
 
 function streamId({ partitionKeys, parquetTable, sourceBackup }: S3DeliveryStreamProps): string {

@@ -62,9 +62,6 @@ export class ServiceStream extends Construct {
       !isName && `streamName: found ${streamName}; accepted: 1 to 128 characters of [A-Za-z0-9_.-]`,
       whole('shards', shards, 1),
       whole('retention in hours', retention.toHours({ integral: false }), 24, 8_760),
-      delivery &&
-        !/^.+\/$/.test(delivery.prefix) &&
-        `prefix: found ${delivery.prefix}; accepted: a folder, such as orders/`,
     )
     if (!dataStream) this.retention = retention
     this.dataStream = dataStream ?? this.create(created)

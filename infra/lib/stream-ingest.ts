@@ -150,7 +150,7 @@ export class StreamIngest extends Construct {
     if (authorization === 'none') {
       Validations.of(v2).acknowledge({
         id: 'AwsSolutions-APIG4',
-        reason: 'ingestAuthorization is none: the operator allows everyone to put records.',
+        reason: 'The authorization is none: the operator allows everyone to put records.',
       })
     }
   }
@@ -167,7 +167,7 @@ export class StreamIngest extends Construct {
     if (authorization === 'none') {
       Annotations.of(this).addWarningV2(
         'click-stream:open-streams',
-        'ingestAuthorization is none: anyone can put records into every stream.',
+        'The authorization of the streams is none: anyone can put records into every stream.',
       )
     }
   }

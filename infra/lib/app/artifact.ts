@@ -24,7 +24,7 @@ export function artifactCode(artifact: Artifact, functionName: string, architect
   const file = 'file' in artifact ? artifact.file : join(artifact.folder, zip)
   const found = fault(file, architecture)
   if (found !== undefined) {
-    const accepted = `the zip of make dist ARCHITECTURE=${architecture.name}, with an executable bootstrap`
+    const accepted = `the zip of make dist ARCHITECTURE=${architecture.name}, with a file bootstrap`
     throw new ConfigurationError(`artifact: found ${found}; accepted: ${accepted}`)
   }
   return lambda.Code.fromAsset(file)
@@ -45,7 +45,7 @@ class CodeInBucket extends lambda.Code {
   }
 }
 
-/** What a file is instead of a zip with one executable for the architecture, or `undefined`. */
+/** What a file is instead of a zip with one executable file for the architecture, or `undefined`. */
 function fault(file: string, architecture: lambda.Architecture): string | undefined {
   let zip: Buffer
   try {

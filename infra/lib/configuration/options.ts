@@ -103,7 +103,7 @@ const otherOptions = {
 
   bufferMb: decimal(BUFFER.min, BUFFER.max),
   bufferSeconds: whole(0, 900),
-  retries: whole(1, 300),
+  retries: whole(0, 300),
   destinationMb: whole(1, 128),
   destinationSeconds: whole(0, 900),
   compression: choice('gzip', 'none'),

@@ -2,27 +2,27 @@ import type { StreamOptions } from './ingest.ts'
 
 /** The options of the click stream that the other ingestion paths share. */
 const SHARED = [
-  ...[
-    'stackName',
-    'architecture',
-    'artifact',
-    'tracing',
-    'logLevel',
-    'logDays',
-    'alarmTopicArn',
-    'alarmEmail',
-    'mysfitsService',
-  ],
-  ...['destinationMb', 'destinationSeconds', 'compression', 'deliveredDays', 'errorDays'],
-  ...[
-    'apiGatewayLogsRole',
-    'firewallRequests',
-    'region',
-    'tags',
-    'terminationProtection',
-    'pagerTopicArn',
-    'alarmSilenceHours',
-  ],
+  'stackName',
+  'architecture',
+  'artifact',
+  'tracing',
+  'logLevel',
+  'logDays',
+  'alarmTopicArn',
+  'pagerTopicArn',
+  'alarmSilenceHours',
+  'alarmEmail',
+  'mysfitsService',
+  'destinationMb',
+  'destinationSeconds',
+  'compression',
+  'deliveredDays',
+  'errorDays',
+  'apiGatewayLogsRole',
+  'firewallRequests',
+  'region',
+  'tags',
+  'terminationProtection',
 ]
 
 /** The options that only they have. */

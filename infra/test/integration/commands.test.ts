@@ -41,7 +41,7 @@ test("the README's variables are sufficient", () => {
 
 test('without a service, the README deploys only the other ingestion paths', () => {
   const readme = readFileSync(`${HERE}/README.md`, 'utf8')
-  const [, stack, streams] = /^npx cdk deploy (\w+) -c 'streams=([^']+)'$/m.exec(readme)!
+  const [, stack, streams] = /^ *npx cdk deploy (\w+) -c 'streams=([^']+)'$/m.exec(readme)!
   assert.deepEqual(stackNames({ streams: streams! }, {}), [`ClickStream-${stack}`])
 })
 

@@ -81,6 +81,8 @@ const INVALID: [Omit<ApiFirewallProps, 'api'>, message: string][] = [
     'AWSManagedRules',
     'AWSManagedRulesATPRuleSet',
     'AWSManagedRulesACFPRuleSet',
+    'AWSManagedRulesAntiDDoSRuleSet',
+    'AWSManagedRulesBotControlRuleSet',
     'AWS Rules',
   ].map((name): [object, string] => [{ managedRules: [name] }, `managedRules: found ${name}; ${MANAGED}`]),
   [

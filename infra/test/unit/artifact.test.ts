@@ -147,7 +147,7 @@ test('the code of a local zip is for the architecture', () => {
     assert.throws(
       () => artifactCode(artifact, 'mysfits-service', architecture),
       new ConfigurationError(
-        `artifact: found ${found}; accepted: the zip of make dist ARCHITECTURE=${architecture.name}, with an executable bootstrap`,
+        `artifact: found ${found}; accepted: the zip of make dist ARCHITECTURE=${architecture.name}, with a file bootstrap`,
       ),
     )
   }

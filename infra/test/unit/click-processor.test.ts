@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Duration, Fn } from 'aws-cdk-lib'
+import { Duration, Fn, Size } from 'aws-cdk-lib'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import { ClickProcessor, type ClickProcessorProps } from '../../lib/click-processor.ts'
@@ -115,6 +115,25 @@ test('a private API is called from subnets of its VPC', () => {
   const [ofNetwork] = permissions({ network })
   assert.ok(ofNetwork!.Action.includes('ec2:CreateNetworkInterface'))
 })
+
+for (const [props, message] of [
+  [{ retries: 1.5 }, 'retries: found 1.5; accepted: a whole number from 0 to 300'],
+  [{ retries: 301 }, 'retries: found 301; accepted: a whole number from 0 to 300'],
+  [{ bufferSize: Size.kibibytes(100) }, 'bufferSize in MiB: found 0.09765625; accepted: 0.2 to 3'],
+  [{ bufferInterval: Duration.minutes(16) }, 'bufferInterval in seconds: found 960; accepted: 0 to 900'],
+  [{ timeout: Duration.minutes(6) }, 'timeout in seconds: found 360; accepted: 1 to 300'],
+  [{ memorySize: 64 }, 'memorySize: found 64; accepted: 128 to 10240'],
+  [
+    { logLevel: lambda.ApplicationLogLevel.WARN },
+    "logLevel: found WARN; accepted: TRACE, DEBUG or INFO, as the function's metrics are log lines of INFO",
+  ],
+  [
+    { settings: { lookupAuth: 'header' } },
+    'lookupAuth=header and lookupSecretArn: found one of the two; accepted: both or none',
+  ],
+] as const) {
+  test(`rejected: ${message}`, () => assert.throws(() => processor(props as never), { message }))
+}
 
 test('logs are JSON, in a log group of its own with a retention', () => {
   const { template, fn } = processor()

@@ -2,21 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Duration, SecretValue, Stack, Validations } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
-import * as kinesis from 'aws-cdk-lib/aws-kinesis'
-import * as kms from 'aws-cdk-lib/aws-kms'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import * as s3 from 'aws-cdk-lib/aws-s3'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { Collector, type CollectorProps } from '../../lib/collector.ts'
 import type { CollectorSettings } from '../../lib/collector/settings.ts'
 import { countsOf, importedApi, teamApi } from '../support/apis.ts'
+import { ARN, bucket, encrypted, existing, key } from '../support/resources.ts'
 import { placeholder } from '../support/code.ts'
 import { rejected, SERVICE } from '../support/configurations.ts'
 import { app, only, propertiesOf, statements, synthesised } from '../support/synth.ts'
 import { methods } from '../support/velocity.ts'
-
-const ARN = 'arn:aws:kinesis:us-east-1:123456789012:stream/carts-of-a-team'
-const KEY = 'arn:aws:kms:us-east-1:123456789012:key/a1b2c3'
 
 type Choose = (stack: Stack) => Partial<CollectorProps>
 
@@ -28,15 +23,6 @@ function collector(choose: Choose, add: (collector: Collector, stack: Stack) => 
   })
   return { built, stack, template, methods: methods(template) }
 }
-
-const existing = (stack: Stack) => kinesis.Stream.fromStreamArn(stack, 'Existing', ARN)
-const encrypted = (stack: Stack) =>
-  kinesis.Stream.fromStreamAttributes(stack, 'Encrypted', {
-    streamArn: ARN,
-    encryptionKey: kms.Key.fromKeyArn(stack, 'KeyOfATeam', KEY),
-  })
-const key = (stack: Stack) => new kms.Key(stack, 'Key')
-const bucket = (stack: Stack) => s3.Bucket.fromBucketName(stack, 'Bucket', 'records')
 
 const RESOURCES: [name: string, Choose, dataStreams: number, deliveryStreams: number][] = [
   ['a new stream without delivery', () => ({}), 1, 0],
@@ -65,7 +51,7 @@ for (const [name, choose, dataStreams, deliveryStreams] of RESOURCES) {
 test('the function puts into an existing stream by its name, and may put into no other', () => {
   const { template } = collector((stack) => ({ dataStream: existing(stack) }))
   const { COLLECTOR_STREAM } = only(template, 'AWS::Lambda::Function').Environment.Variables
-  assert.equal(COLLECTOR_STREAM, 'carts-of-a-team')
+  assert.equal(COLLECTOR_STREAM, 'orders-of-a-team')
   assert.deepEqual(
     statements(template).filter(({ statement }) => String(statement.Action).includes('kinesis')).map(({ statement }) => statement),
     [{ Effect: 'Allow', Action: ['kinesis:PutRecord', 'kinesis:PutRecords'], Resource: ARN }],

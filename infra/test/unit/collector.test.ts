@@ -226,7 +226,10 @@ test('any origin as default causes a warning at synthesis', () => {
     Annotations.fromStack(collector(props).stack)
       .findWarning('*', Match.anyValue())
       .map(({ entry }) => String(entry.data))
-  assert.match(warnings({}).join(), /^collectorAllowedOrigins is \*: a page of any origin can send to the collector\./)
+  assert.match(
+    warnings({}).join(),
+    /^The allowed origins of the collector are \*: a page of any origin can send to it\./,
+  )
   assert.deepEqual(warnings({ settings: { allowedOrigins: ['https://a.example'] } }), [])
 })
 

@@ -99,7 +99,7 @@ test('an error names the option, the value found and the accepted values', () =>
     ['edgeRate', '0', 'a whole number from 1 to 10000'],
     ['edgeRate', '1.5', 'a whole number from 1 to 10000'],
     ['timeoutSeconds', '301', 'a whole number from 1 to 300'],
-    ['retries', '0', 'a whole number from 1 to 300'],
+    ['retries', '301', 'a whole number from 0 to 300'],
     ['alarmSilenceHours', '169', 'a whole number from 1 to 168'],
     ['bufferMb', '0.1', 'a number from 0.2 to 3'],
     ['bufferMb', '3.1', 'a number from 0.2 to 3'],

@@ -273,7 +273,7 @@ test('options that are allowed but not advised cause warnings', () => {
     [SERVICE, /allowedOrigins is \*/],
     [
       { ...SERVICE, bufferMb: 3 },
-      /bufferMb: a buffer of 3 MiB can produce a response of \d+ bytes, above the limit of 6000000/,
+      /The processor's buffer of 3 MiB can produce a response of \d+ bytes, above the limit of 6000000/,
     ],
     [{ lookupApiUrl: 'http://example.com', allowedOrigins: 'https://a.example' }, /lookupApiUrl is http/],
   ] as const) {

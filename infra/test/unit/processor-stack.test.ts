@@ -87,7 +87,7 @@ function lambdaProcessor(options: Record<string, unknown>): { Type: string; para
 
 for (const [options, retries, megabytes, seconds] of [
   [{}, '3', '0.85', '60'],
-  [{ retries: 1, bufferMb: 0.5, bufferSeconds: 0 }, '1', '0.5', '0'],
+  [{ retries: 0, bufferMb: 0.5, bufferSeconds: 0 }, '0', '0.5', '0'],
   // The buffer of these attributes: see docs/sizes.md.
   [{ lookupAttributes: 'goodevil,lawchaos,species,description' }, '3', '0.3', '60'],
 ] as const) {
@@ -123,7 +123,7 @@ test('a buffer that is too large, and a URL without TLS, cause warnings', () => 
     .node.findAll()
     .flatMap(({ node }) => node.metadata.filter(({ type }) => type === 'aws:cdk:warning'))
     .map(({ data }) => String(data))
-  assert.match(warnings.join('\n'), /bufferMb: a buffer of 3 MiB .*\n.*lookupApiUrl is http/)
+  assert.match(warnings.join('\n'), /The processor's buffer of 3 MiB .*\n.*lookupApiUrl is http/)
 })
 
 for (const name of ['arn:aws:iam::123456789012:role/firehose-role', 'service-role/firehose-role', 'a'.repeat(65)]) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Duration, Size } from 'aws-cdk-lib'
+import { Duration, Fn, Size } from 'aws-cdk-lib'
+import * as kms from 'aws-cdk-lib/aws-kms'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Analysis } from '../../lib/analysis.ts'
 import { S3DeliveryStream, type S3DeliveryStreamProps } from '../../lib/s3-delivery-stream.ts'
@@ -26,6 +27,73 @@ test('the source is Direct PUT, encrypted at rest', () => {
   const { properties } = stream()
   assert.equal(properties.DeliveryStreamType, 'DirectPut')
   assert.deepEqual(properties.DeliveryStreamEncryptionConfigurationInput, { KeyType: 'AWS_OWNED_CMK' })
+})
+
+test('a customer managed key encrypts Direct PUT, and the role gets nothing: Firehose uses it by a grant', () => {
+  const { stack, template } = synthesised((stack) => {
+    const key = new kms.Key(stack, 'Key')
+    return new S3DeliveryStream(stack, 'Stream', {
+      bucket: s3.Bucket.fromBucketName(stack, 'B', 'clicks'),
+      encryptionKey: key,
+    })
+  })
+  const { DeliveryStreamEncryptionConfigurationInput: encryption } = only(
+    template,
+    'AWS::KinesisFirehose::DeliveryStream',
+  )
+  assert.deepEqual(encryption, {
+    KeyType: 'CUSTOMER_MANAGED_CMK',
+    KeyARN: stack.resolve((stack.node.findChild('Key') as kms.Key).keyArn),
+  })
+  template.resourceCountIs('AWS::IAM::Role', 1)
+  assert.ok(statements(template).every(({ statement }) => !String(statement.Action).includes('kms:')))
+})
+
+test("a bucket's customer managed key may be used with two actions", () => {
+  const { template } = synthesised((stack) => {
+    const bucket = new s3.Bucket(stack, 'B', { encryptionKey: new kms.Key(stack, 'Key') })
+    return new S3DeliveryStream(stack, 'Stream', { bucket })
+  })
+  const ofKey = statements(template).filter(({ statement }) => String(statement.Action).includes('kms:'))
+  assert.deepEqual(
+    ofKey.map(({ statement }) => statement.Action),
+    [['kms:Decrypt', 'kms:GenerateDataKey']],
+  )
+})
+
+test('the bucket may have a name that another stack exports', () => {
+  const { template } = synthesised((stack) => {
+    const bucket = s3.Bucket.fromBucketName(stack, 'B', Fn.importValue('Lake'))
+    return new S3DeliveryStream(stack, 'Stream', { bucket, prefix: 'clicks/' })
+  })
+  assert.equal(
+    only(template, 'AWS::KinesisFirehose::DeliveryStream').ExtendedS3DestinationConfiguration.Prefix,
+    'clicks/',
+  )
+})
+
+for (const [props, message] of [
+  [{ prefix: '' }, 'prefix: found ""; accepted: a folder such as orders/, not below errors/'],
+  [{ prefix: 'clicks' }, 'prefix: found "clicks"; accepted: a folder such as orders/, not below errors/'],
+  [{ prefix: '/clicks/' }, 'prefix: found "/clicks/"; accepted: a folder such as orders/, not below errors/'],
+  [
+    { prefix: 'errors/clicks/' },
+    'prefix: found "errors/clicks/"; accepted: a folder such as orders/, not below errors/',
+  ],
+  [{ bufferingInterval: Duration.seconds(901) }, 'bufferingInterval in seconds: found 901; accepted: 0 to 900'],
+  [
+    { processor: undefined, partitionKeys: ['species'] },
+    'partitionKeys: found without processor; accepted: both together',
+  ],
+] as const) {
+  test(`rejected: ${message}`, () => assert.throws(() => stream(props as never), { message }))
+}
+
+test('Parquet is not compressed once more', () => {
+  const compressed = { compressed: false } as const
+  assert.throws(() => stream(compressed, true), /^Error: compressed: found false together with parquetTable/)
+  // The source backup is no Parquet.
+  assert.ok(stream({ ...compressed, sourceBackup: true }, true))
 })
 
 test('buffers are options', () => {

@@ -2,19 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Duration, Stack, Validations } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
-import * as kinesis from 'aws-cdk-lib/aws-kinesis'
-import * as kms from 'aws-cdk-lib/aws-kms'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import * as s3 from 'aws-cdk-lib/aws-s3'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { StreamIngest, type StreamIngestProps } from '../../lib/stream-ingest.ts'
 import { countsOf, importedApi, teamApi } from '../support/apis.ts'
+import { ARN, bucket, encrypted, existing, key } from '../support/resources.ts'
 import { dataProcessor } from '../support/data-processor.ts'
 import { app, only, statements, synthesised } from '../support/synth.ts'
 import { methods, requestBody } from '../support/velocity.ts'
-
-const ARN = 'arn:aws:kinesis:us-east-1:123456789012:stream/orders-of-a-team'
-const KEY = 'arn:aws:kms:us-east-1:123456789012:key/a1b2c3'
 
 type Choose = (stack: Stack) => Partial<StreamIngestProps>
 
@@ -26,15 +21,6 @@ function ingest(choose: Choose, add: (ingest: StreamIngest, stack: Stack) => voi
   })
   return { built, stack, template, methods: methods(template) }
 }
-
-const existing = (stack: Stack) => kinesis.Stream.fromStreamArn(stack, 'Existing', ARN)
-const encrypted = (stack: Stack) =>
-  kinesis.Stream.fromStreamAttributes(stack, 'Encrypted', {
-    streamArn: ARN,
-    encryptionKey: kms.Key.fromKeyArn(stack, 'KeyOfATeam', KEY),
-  })
-const key = (stack: Stack) => new kms.Key(stack, 'Key')
-const bucket = (stack: Stack) => s3.Bucket.fromBucketName(stack, 'Bucket', 'records')
 
 const RESOURCES: [name: string, Choose, dataStreams: number, deliveryStreams: number][] = [
   ['a new stream without delivery', () => ({}), 1, 0],

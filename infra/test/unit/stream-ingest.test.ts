@@ -276,7 +276,10 @@ test('options that are not advised cause warnings at synthesis', () => {
       .findWarning('*', Match.anyValue())
       .map(({ entry }) => String(entry.data))
   assert.deepEqual(warnings(stack), [])
-  assert.match(warnings(ingest({ authorization: 'none' }).stack).join(), /^ingestAuthorization is none: anyone/)
+  assert.match(
+    warnings(ingest({ authorization: 'none' }).stack).join(),
+    /^The authorization of the streams is none: anyone/,
+  )
   const streams = { a: { rate: 9_600 }, b: { rate: 401 } }
   assert.match(warnings(ingest({ streams }).stack).join(), /^The streams' rates are 10001 requests per second in total/)
   assert.deepEqual(warnings(ingest({ streams: { a: { rate: 9_600 }, b: { rate: 400 } } }).stack), [])
