@@ -14,7 +14,7 @@ use crate::api::{self, Api};
 use crate::control::{Control, ControlError, ControlOptions, FunctionMap, RETENTION_BYTES, Root};
 use crate::functions::{FunctionLog, FunctionLogError};
 use crate::http::HttpServer;
-use crate::metrics::{self, MetricsText};
+use crate::monitoring;
 use crate::registry::Registry;
 
 /// Why a server does not start.
@@ -77,8 +77,8 @@ impl Server {
         let control = Control::open(Registry::default(), control, function_log).await?;
         let streams = control.streams().clone();
         let monitoring = Router::new()
-            .route("/metrics", get(async |State(streams): State<Registry>| MetricsText::of(&streams)))
-            .route("/health", get(async |State(streams): State<Registry>| metrics::health(&streams)))
+            .route("/metrics", get(async |State(streams): State<Registry>| monitoring::metrics(&streams)))
+            .route("/health", get(async |State(streams): State<Registry>| monitoring::health(&streams)))
             .with_state(streams);
         let app = api::router(&control, Api::Firehose).merge(monitoring);
         let server = HttpServer::start(listener, app).map_err(failed)?;

@@ -12,13 +12,14 @@ use serde::Deserialize;
 
 use super::error;
 use crate::edge::{Collector, CollectorCounts};
-use local_firehose::metrics::{self, MetricType, MetricsText};
+use local_firehose::metrics_text::{MetricType, MetricsText};
+use local_firehose::monitoring;
 use local_firehose::registry::Registry;
 use local_firehose::stream::RefusalReason;
 
 pub(super) fn router(streams: Registry, collector: Option<Arc<Collector>>) -> Router {
     let text = async move |State(streams): State<Registry>| {
-        let mut text = MetricsText::of(&streams);
+        let mut text = monitoring::metrics(&streams);
         if let Some(collector) = collector {
             write_collector(&mut text, &collector.counts());
         }
@@ -26,7 +27,7 @@ pub(super) fn router(streams: Registry, collector: Option<Arc<Collector>>) -> Ro
     };
     Router::new()
         .route("/metrics", get(text))
-        .route("/health", get(async |State(streams): State<Registry>| metrics::health(&streams)))
+        .route("/health", get(async |State(streams): State<Registry>| monitoring::health(&streams)))
         .route("/pipeline/history", get(history))
         .with_state(streams)
 }

@@ -5,12 +5,14 @@ use std::sync::{Arc, Once};
 
 use tokio::sync::Notify;
 
+use super::event::StreamEvent;
 use super::notices::Notices;
 use super::receipt::{Accepted, Receipt};
-use super::refusals::{RefusalReports, RefusedBy, RefusedRecords};
+use super::refusal_reports::RefusalReports;
+use super::refusals::{RefusedBy, RefusedRecords};
 use super::settings::StreamSettings;
 use super::state::State;
-use super::stats::{StreamEvent, StreamStats};
+use super::stats::StreamStats;
 use firehose_model::MAX_PAYLOAD_BYTES;
 use firehose_model::processors::MAX_SUB_RECORDS;
 

@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::destination::Item;
+use super::event::StreamEvent;
 use super::invoker::Invoker;
 use super::receipt::{Accepted, Receipt};
-use super::stats::StreamEvent;
 use firehose_model::batch::{Batcher, Limits};
 use firehose_model::event::Event;
 use firehose_model::kinesis::shard::ShardId;

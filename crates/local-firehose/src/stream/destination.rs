@@ -10,9 +10,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::event::{Kind, StreamEvent};
 use super::receipt::Receipt;
 use super::settings::{Buffering, Source};
-use super::stats::{Kind, StreamEvent};
 use super::uploader::{Object, Sequencer, Slot, Uploader};
 use firehose_model::delivery::ErrorCode;
 use firehose_model::error_object::ErrorLine;

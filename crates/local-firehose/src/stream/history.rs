@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::stats::{Kind, StreamEvent};
+use super::event::{Kind, StreamEvent};
 
 const BUCKET_MS: i64 = 5_000;
 const BUCKETS: i64 = 180;
@@ -27,7 +27,7 @@ struct Bucket {
     dropped: u64,
     failed: u64,
     refused: u64,
-    durations: Durations,
+    durations: DurationCounts,
 }
 
 /// A history as columns: a value for each bucket, oldest first. The last bucket is that of this moment, and not complete.
@@ -126,17 +126,17 @@ impl History {
     }
 }
 
-/// Durations on a logarithmic scale: each bound is the fourth root of two, or 19 %, above the one before. So the geometric mean of two
+/// DurationCounts on a logarithmic scale: each bound is the fourth root of two, or 19 %, above the one before. So the geometric mean of two
 /// bounds is within 9.1 % of each duration between them.
 #[derive(Debug, Default)]
-struct Durations(Option<Box<[u32; DURATIONS as usize]>>);
+struct DurationCounts(Option<Box<[u32; DURATIONS as usize]>>);
 
 /// From 0.1 ms to 839 s; Firehose waits for 300 s at most. What is outside counts in the first or the last one.
 const DURATIONS: u8 = 92;
 const LEAST_MS: f64 = 0.1;
 const PER_DOUBLING: f64 = 4.0;
 
-impl Durations {
+impl DurationCounts {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped")]
     fn add(&mut self, milliseconds: f64) {
         let index = ((milliseconds / LEAST_MS).log2() * PER_DOUBLING).clamp(0.0, f64::from(DURATIONS - 1)) as usize;

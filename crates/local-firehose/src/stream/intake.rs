@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::backlog::Context;
+use super::event::StreamEvent;
 use super::receipt::{Accepted, cost};
 use super::refusals::{RefusalReason, RefusedRecords};
-use super::stats::StreamEvent;
+
 use firehose_model::event::Record;
 use firehose_model::kinesis::shard::ShardId;
 use firehose_model::source::decoded_bytes;
@@ -25,6 +26,17 @@ pub enum PutError {
     RetentionFull,
     /// The stream is stopping, or its state cannot be written.
     Unavailable,
+}
+
+impl From<PutError> for RefusalReason {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::BacklogFull(_) => Self::Backlog,
+            PutError::Throttled(_) => Self::Rate,
+            PutError::RetentionFull => Self::Memory,
+            PutError::Unavailable => Self::Unavailable,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -12,9 +12,9 @@ use tokio::task::spawn_blocking;
 
 use super::backlog::Context;
 use super::destination::Item;
+use super::event::{InvocationSummary, NOT_STARTED, RecordResults, StreamEvent};
 use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
-use super::stats::{InvocationSummary, NOT_STARTED, RecordResults, StreamEvent};
 use crate::functions::Functions;
 use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, with_cause};
 use firehose_model::delivery::{ErrorCode, Evaluation, PartitionKeys, RecordOutcome};

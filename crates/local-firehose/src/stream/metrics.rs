@@ -1,10 +1,11 @@
 //! The metrics of streams, from their snapshots.
 
 use super::data_stream::DataStreamSnapshot;
+use super::event::OUTCOMES;
 use super::refusals::{RefusalReason, RefusedRecords};
-use super::stats::{OUTCOMES, StreamSnapshot};
-use crate::metrics::MetricType::{Counter, Gauge, Histogram};
-use crate::metrics::{MetricType, MetricsText};
+use super::stats::StreamSnapshot;
+use crate::metrics_text::MetricType::{Counter, Gauge, Histogram};
+use crate::metrics_text::{MetricType, MetricsText};
 
 /// Counters are there before their first event, so that a rate includes it.
 pub(crate) fn write_metrics(text: &mut MetricsText, streams: &[StreamSnapshot], data_streams: &[DataStreamSnapshot]) {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
+use super::event::{InvocationSummary, ObjectSummary};
 use super::refusals::{RefusedBy, RefusedRecords};
-use super::stats::{InvocationSummary, MAX_VALUE_BYTES, ObjectSummary};
+use super::value_counts::MAX_VALUE_BYTES;
 
 /// The notices that a slow subscriber may have to read. One has at most about 4 KiB: a key of 1,024 bytes, or 20 reasons of 128 bytes.
 const CAPACITY: usize = 1024;

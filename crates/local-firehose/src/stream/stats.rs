@@ -1,8 +1,6 @@
-//! What happens in a stream: one kind of event, folded into the numbers that the page, the metrics and the terminal show.
+//! The events of a stream, folded into the numbers that the page, the metrics and the terminal show.
 
 mod durations;
-mod summaries;
-mod values;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -12,17 +10,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::event::{InvocationSummary, Kind, ObjectSummary, StreamEvent};
 use super::history::{History, HistoryColumns};
 use super::notices::{Notice, Notices, most_frequent};
-use super::refusals::{RefusalReason, RefusedRecords};
+use super::refusals::RefusedRecords;
 use super::settings::{Source, StreamSettings};
+use super::value_counts::{ValueCounts, add};
 use firehose_model::kinesis::shard::ShardId;
 
 pub(super) use self::durations::Durations;
-pub(super) use self::summaries::{Kind, NOT_STARTED, OUTCOMES, RecordResults};
-pub(super) use self::values::{MAX_VALUE_BYTES, ValueCounts, add};
-
-pub use self::summaries::{InvocationSummary, ObjectSummary};
 
 const LAST: usize = 20;
 
@@ -102,31 +98,6 @@ pub(super) struct InLambda {
     pub(super) records: u64,
     pub(super) invocations: u64,
     pub(super) functions: usize,
-}
-
-/// What happens in a stream. Bytes are data: before base64, and before compression. Transformed records and copies for the backup
-/// go on to the destination, which adds them to open objects. One that fails there is replaced by an error line. A part of a record that
-/// has an error line already ends there. Before the function, one record is prepared as one or more parts, or it is rejected, and its error
-/// line goes on to the destination.
-#[derive(Debug)]
-pub(super) enum StreamEvent {
-    Accepted { records: usize, bytes: usize },
-    Refused { records: u64, reason: RefusalReason },
-    BufferDue { shard: Option<ShardId>, due: Option<Instant> },
-    Prepared { bytes: usize, parts: usize, part_bytes: usize },
-    Rejected { bytes: usize, line_bytes: usize },
-    InvocationStarted { shard: Option<ShardId>, records: usize, bytes: usize },
-    FunctionProcesses(usize),
-    Invoked { invocation: InvocationSummary, failed_by_reason: BTreeMap<String, u64> },
-    Transformed { records: usize, bytes: usize, dropped: usize },
-    BackedUp { records: usize, bytes: usize },
-    Replaced { before: usize, after: usize },
-    FailedAgain { code: &'static str },
-    Opened { records: usize, due: Option<Instant> },
-    UploadStarted,
-    UploadRefused { error: String, is_first: bool },
-    UploadRecovered,
-    Stored { object: ObjectSummary, failed_by_code: BTreeMap<&'static str, u64>, values: ValueCounts },
 }
 
 #[derive(Debug)]

@@ -14,9 +14,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::backlog::Context;
+use super::event::{Kind, ObjectSummary, StreamEvent};
 use super::receipt::Receipt;
 use super::settings::StreamSettings;
-use super::stats::{Kind, ObjectSummary, StreamEvent, ValueCounts};
+use super::value_counts::ValueCounts;
 use crate::outage::{Outage, Waiting};
 use firehose_model::delivery::ErrorCode;
 use firehose_model::prefix::{Compression, Partition, object_name};

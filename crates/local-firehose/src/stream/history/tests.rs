@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::stream::event::{InvocationSummary, NOT_STARTED, ObjectSummary};
 use crate::stream::refusals::RefusalReason;
-use crate::stream::stats::{InvocationSummary, NOT_STARTED, ObjectSummary, ValueCounts};
+use crate::stream::value_counts::ValueCounts;
 use firehose_model::prefix::ErrorOutputType;
 
 /// The start of a bucket.
@@ -125,7 +126,7 @@ fn percentiles_are_within_a_tenth() {
         [vec![10.0; 18], vec![4_000.0; 2]].concat(),
         geometric(140, 0.11, 1.11).collect(),
     ] {
-        let mut durations = Durations::default();
+        let mut durations = DurationCounts::default();
         for milliseconds in &sample {
             durations.add(*milliseconds);
         }
@@ -136,12 +137,12 @@ fn percentiles_are_within_a_tenth() {
             assert!((found / exact - 1.0).abs() < 0.1, "p{percent}: {found} instead of {exact}");
         }
     }
-    assert_eq!(Durations::default().percentile(50), None);
+    assert_eq!(DurationCounts::default().percentile(50), None);
 }
 
 #[test]
 fn every_duration_counts() {
-    let mut durations = Durations::default();
+    let mut durations = DurationCounts::default();
     for milliseconds in [0.0, -1.0, f64::NAN, 1e-9, 1e12, f64::INFINITY] {
         durations.add(milliseconds);
     }

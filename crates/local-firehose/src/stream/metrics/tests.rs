@@ -2,9 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::*;
+use crate::stream::event::{InvocationSummary, StreamEvent};
 use crate::stream::notices::Notices;
 use crate::stream::settings::StreamSettings;
-use crate::stream::stats::{InvocationSummary, StreamEvent, StreamStats};
+use crate::stream::stats::StreamStats;
 
 /// A metric with its samples: name and labels, and value.
 #[derive(Debug, Default)]

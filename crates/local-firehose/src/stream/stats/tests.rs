@@ -2,8 +2,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::values::MAX_VALUES;
 use super::*;
+use crate::stream::event::{NOT_STARTED, RecordResults};
+use crate::stream::refusals::RefusalReason;
+use crate::stream::value_counts::{MAX_VALUE_BYTES, MAX_VALUES};
 use firehose_model::delivery::RecordOutcome;
 use firehose_model::prefix::ErrorOutputType;
 

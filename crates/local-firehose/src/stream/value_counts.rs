@@ -7,7 +7,7 @@ use serde::Serialize;
 use firehose_model::fields::Fields;
 
 /// The most values that are counted of one field: a function may write anything.
-pub(super) const MAX_VALUES: usize = 200;
+pub(crate) const MAX_VALUES: usize = 200;
 pub(crate) const MAX_VALUE_BYTES: usize = 128;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
