@@ -30,7 +30,7 @@ use self::reader::EdgeError;
 use local_firehose::http::BodyMemory;
 use local_firehose::stream::{DataStream, DeliveryStream};
 
-pub(crate) use self::collector::Collector;
+pub(crate) use self::collector::{Collector, CollectorCounts};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 

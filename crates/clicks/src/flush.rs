@@ -89,7 +89,7 @@ async fn unavailable(
     format!("{bucket} has accepted no object of this run")
 }
 
-/// Prints how many records are not flushed or not read, and the totals of each stream. `state` keeps records for the next start.
+/// Reports how many records are not flushed or not read. `state` keeps records for the next start.
 fn report(streams: &[DeliveryStream], state: Option<&Path>) {
     let left: u64 = streams.iter().map(DeliveryStream::unsettled).sum();
     if left > 0 {
@@ -98,11 +98,16 @@ fn report(streams: &[DeliveryStream], state: Option<&Path>) {
         tracing::info!("{left} records were not flushed{kept}");
     }
     for stream in streams {
-        let (unread, settings) = (stream.unread(), stream.settings());
-        let StreamSnapshot { stream: name, accepted, delivered, dropped, failed, .. } = stream.snapshot();
+        let (name, unread, settings) = (stream.name(), stream.unread(), stream.settings());
         if let Some(data_stream) = settings.data_stream().filter(|_| unread > 0) {
             tracing::info!("{name}: {unread} records of the data stream {data_stream} were not read and are lost");
         }
+    }
+}
+
+pub(crate) fn print_totals(streams: &Registry) {
+    for stream in streams.by_age() {
+        let StreamSnapshot { stream: name, accepted, delivered, dropped, failed, .. } = stream.snapshot();
         print(&format!("{name}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n"));
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::time::Instant;
 
 use crate::error::UsageError;
-use crate::flush::{end, flush, print};
+use crate::flush::{end, flush, print, print_totals};
 use crate::interrupts::Interrupts;
 use crate::state;
 use crate::up::could_not_listen;
@@ -147,7 +147,9 @@ pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyho
         server.close().await;
         flush(&streams.by_age(), deadline, stop_within).await
     };
-    Ok(end(stopped, &streams, arguments.state.as_deref(), interrupts).await)
+    let code = end(stopped, &streams, arguments.state.as_deref(), interrupts).await;
+    print_totals(&streams);
+    Ok(code)
 }
 
 #[cfg(test)]

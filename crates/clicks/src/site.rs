@@ -1,9 +1,10 @@
-//! The page's port: the files of the pages, the state of the pipeline, and the edge.
+//! The page's port: the files of the pages, the state of the pipeline, its metrics and its health, and the edge.
 //!
 //! Pages of other origins can't read the site: without CORS their scripts see no response, and a DNS name that resolves to this
 //! machine fails the check of the `Host`. The edge has no such check: API Gateway accepts any name, and any page may put clicks.
 
 mod events;
+mod monitoring;
 mod service;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use tower_http::services::ServeDir;
 
 use self::events::Events;
 use self::service::{ServiceUrl, host};
+use crate::edge::Collector;
 use local_firehose::registry::Registry;
 
 pub(crate) use self::service::ServiceAddress;
@@ -31,6 +33,7 @@ pub(crate) struct Site {
     pub(crate) web: PathBuf,
     pub(crate) service: ServiceAddress,
     pub(crate) streams: Registry,
+    pub(crate) collector: Option<Arc<Collector>>,
     /// True, or without its sender, when the process stops. Then event streams end.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -42,7 +45,8 @@ pub(crate) fn router(site: Site, edge: Router) -> Router {
     Router::new()
         .route("/config.json", get(config))
         .route("/pipeline/events", get(events::follow).with_state(events))
-        .route("/pipeline/object", get(show_object).with_state(site.streams))
+        .route("/pipeline/object", get(show_object).with_state(site.streams.clone()))
+        .merge(monitoring::router(site.streams, site.collector))
         .fallback_service(files)
         .layer(from_fn_with_state(service, guard))
         .merge(edge)

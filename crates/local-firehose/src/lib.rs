@@ -5,6 +5,7 @@ pub mod control;
 pub mod functions;
 pub mod http;
 pub mod invocation;
+pub mod metrics;
 pub mod outage;
 pub mod registry;
 mod server;

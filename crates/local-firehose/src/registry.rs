@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use crate::stream::{DataStream, DeliveryStream};
+use crate::stream::{DataStream, DeliveryStream, Notices};
 
 /// Delivery streams and data streams, each by name. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Registry(Arc<RwLock<Streams>>);
+pub struct Registry {
+    streams: Arc<RwLock<Streams>>,
+    notices: Notices,
+}
 
 #[derive(Debug, Default)]
 struct Streams {
@@ -26,7 +29,7 @@ impl Registry {
     /// Adds a delivery stream, and the data stream that is configured with it.
     pub fn add(&self, delivery: DeliveryStream) -> Result<(), NameTaken> {
         let name = delivery.name().to_owned();
-        let mut streams = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
         let data_stream = DataStream::read_by(&delivery);
         let is_taken = streams.delivery.iter().any(|other| other.name() == name);
         if is_taken || data_stream.is_some() && streams.data_streams.contains_key(&name) {
@@ -39,7 +42,7 @@ impl Registry {
 
     /// Removes a delivery stream that has no configured data stream. It still runs.
     pub fn remove(&self, name: &str) -> Option<DeliveryStream> {
-        let mut streams = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
         let position = streams.delivery.iter().position(|delivery| delivery.name() == name)?;
         Some(streams.delivery.remove(position))
     }
@@ -47,7 +50,7 @@ impl Registry {
     /// Adds a data stream. A delivery stream may have the same name.
     pub fn add_data_stream(&self, data_stream: DataStream) -> Result<(), NameTaken> {
         let name = data_stream.name().to_owned();
-        let mut streams = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
         if streams.data_streams.contains_key(&name) {
             return Err(NameTaken(name));
         }
@@ -57,7 +60,7 @@ impl Registry {
 
     /// Removes a data stream that is not configured.
     pub fn remove_data_stream(&self, name: &str) -> Option<DataStream> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).data_streams.remove(name)
+        self.streams.write().unwrap_or_else(PoisonError::into_inner).data_streams.remove(name)
     }
 
     /// The delivery stream of this name.
@@ -92,8 +95,14 @@ impl Registry {
         self.read().data_streams.values().cloned().collect()
     }
 
+    /// What happens in the streams that are started with these notices.
+    #[must_use]
+    pub fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Streams> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.streams.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -144,7 +153,7 @@ mod tests {
         let registry = Registry::default();
         let created = || {
             let memory = RetentionMemory::new(1000);
-            DataStream::retained("a", Timestamp::now(), DataStreamSettings::default(), 24, memory)
+            DataStream::retained("a", Timestamp::now(), DataStreamSettings::default(), 24, memory, Notices::default())
         };
         registry.add(stream(folder.path(), "a", Source::DirectPut)).unwrap();
         registry.add_data_stream(created()).unwrap();

@@ -1,16 +1,20 @@
-//! A server of both APIs at one address, for programs and tests in Rust.
+//! A server of both APIs at one address, for programs and tests in Rust, with `GET /metrics` and `GET /health`.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
 use tokio::net::TcpListener;
 
 use crate::api::{self, Api};
 use crate::control::{Control, ControlError, ControlOptions, FunctionMap, RETENTION_BYTES, Root};
 use crate::functions::{FunctionLog, FunctionLogError};
 use crate::http::HttpServer;
+use crate::metrics::{self, MetricsText};
 use crate::registry::Registry;
 
 /// Why a server does not start.
@@ -71,7 +75,12 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let function_log = Arc::new(FunctionLog::open(&function_log, verbose)?);
         let control = Control::open(Registry::default(), control, function_log).await?;
-        let app = api::router(&control, Api::Firehose);
+        let streams = control.streams().clone();
+        let monitoring = Router::new()
+            .route("/metrics", get(async |State(streams): State<Registry>| MetricsText::of(&streams)))
+            .route("/health", get(async |State(streams): State<Registry>| metrics::health(&streams)))
+            .with_state(streams);
+        let app = api::router(&control, Api::Firehose).merge(monitoring);
         let server = HttpServer::start(listener, app).map_err(failed)?;
         Ok(Self { url: server.url(), control, server: Some(server) })
     }

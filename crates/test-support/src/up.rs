@@ -57,18 +57,32 @@ impl Up {
         let mut child = command.stderr(File::create(folder.join("stderr")).unwrap()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut addresses = BTreeMap::new();
-        // The stream's line is the last one.
+        // The stream's line is the last one. With `--json` there is one line.
         while !addresses.contains_key("stream") {
             let mut line = String::new();
             let read = stdout.read_line(&mut line).unwrap();
             assert!(read > 0, "it exited: {}", fs::read_to_string(folder.join("stderr")).unwrap());
+            if let Ok(Value::Object(ready)) = serde_json::from_str(&line) {
+                assert_eq!(ready["event"], "ready", "{line}");
+                let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+                addresses.extend(ready.into_iter().map(|(name, value)| (name, text(value))));
+                break;
+            }
             let (name, address) = line.split_once(' ').unwrap();
             addresses.insert(name.to_owned(), address.trim().to_owned());
         }
         Self { folder: folder.to_owned(), own: None, child, stdout, addresses }
     }
 
-    /// The address that it printed for `name`.
+    /// The next line of `--json`, which it waits for.
+    #[must_use]
+    pub fn event(&mut self) -> Value {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}{}", self.stderr()))
+    }
+
+    /// The address that it printed for `name`; with `--json`, any value of the line.
     #[must_use]
     pub fn address(&self, name: &str) -> &str {
         &self.addresses[name]

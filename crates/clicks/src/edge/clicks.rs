@@ -35,6 +35,13 @@ struct Clicks {
     reader: RequestReader,
 }
 
+impl Clicks {
+    async fn read(&self, request: Request) -> Result<String, EdgeError> {
+        let (head, body) = self.reader.read(request).await?;
+        validate(&self.schema, &head.headers, &body)
+    }
+}
+
 pub(super) fn router(stream: DeliveryStream, rate: Quota, memory: &BodyMemory) -> anyhow::Result<Router> {
     let reader = RequestReader::new(rate, LONGEST_CLICK, memory);
     let clicks = Clicks { stream, schema: click_schema()?, reader };
@@ -46,8 +53,7 @@ pub(super) fn router(stream: DeliveryStream, rate: Quota, memory: &BodyMemory) -
 }
 
 async fn put_click(State(clicks): State<Arc<Clicks>>, request: Request) -> Result<Json<Value>, EdgeError> {
-    let (head, body) = clicks.reader.read(request).await?;
-    let click = validate(&clicks.schema, &head.headers, &body)?;
+    let click = clicks.read(request).await.inspect_err(|refused| clicks.stream.refuse(1, refused.reason()))?;
     clicks.stream.put(vec![STANDARD.encode(click)]).await.pop().ok_or(EdgeError::Unavailable)??;
     Ok(Json(json!({"status": "OK"})))
 }

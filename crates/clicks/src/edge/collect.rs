@@ -32,6 +32,14 @@ struct Collect {
     reader: RequestReader,
 }
 
+impl Collect {
+    async fn read(&self, request: Request, id: Uuid) -> Result<Vec<u8>, EdgeError> {
+        let (head, body) = self.reader.read(request).await?;
+        let event = from_request(&head, &body, id);
+        if event.len() > MAX_EVENT_BYTES { Err(EdgeError::TooLong) } else { Ok(event) }
+    }
+}
+
 pub(super) fn router(collector: Arc<Collector>, rate: Quota, memory: &BodyMemory) -> Router {
     let state = Collect { collector, reader: RequestReader::new(rate, LONGEST, memory) };
     let collect = post(invoke)
@@ -46,12 +54,8 @@ async fn invoke(
     Extension(id): Extension<Uuid>,
     request: Request,
 ) -> Result<Response, EdgeError> {
-    let (head, body) = collect.reader.read(request).await?;
-    let event = from_request(&head, &body, id);
-    drop(body);
-    if event.len() > MAX_EVENT_BYTES {
-        return Err(EdgeError::TooLong);
-    }
+    let event = collect.read(request, id).await;
+    let event = event.inspect_err(|refused| collect.collector.refuse(refused.reason()))?;
     let reply = collect.collector.invoke(event).await?;
     from_reply(&reply).ok_or(EdgeError::FunctionFailed)
 }

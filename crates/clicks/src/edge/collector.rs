@@ -1,6 +1,6 @@
 //! The collector: a Lambda function behind API Gateway, in processes of its own, which puts requests into a data stream.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,11 +11,24 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::reader::EdgeError;
 use local_firehose::functions::{FunctionLog, Functions};
 use local_firehose::invocation::{self, describe, with_cause};
+use local_firehose::stream::{RefusalReason, RefusedRecords};
 
 const CAPACITY: u32 = 1024;
 
 /// The size of a small request. A larger one counts as several, so that no more than 64 MiB are pending.
 const SMALL_BYTES: usize = 64 * 1024;
+
+/// The requests of the collector since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CollectorCounts {
+    /// With any status.
+    pub(crate) responded: u64,
+    pub(crate) failed: u64,
+    /// Also those that waited too long for a process.
+    pub(crate) timed_out: u64,
+    /// Without an invocation.
+    pub(crate) refused: RefusedRecords,
+}
 
 #[derive(Debug)]
 pub(crate) struct Collector {
@@ -23,6 +36,7 @@ pub(crate) struct Collector {
     capacity: Arc<Semaphore>,
     concurrency: Semaphore,
     timeout: Duration,
+    counts: Mutex<CollectorCounts>,
 }
 
 impl Collector {
@@ -30,17 +44,20 @@ impl Collector {
     pub(crate) fn new(settings: Settings, concurrency: usize, log: Arc<FunctionLog>) -> Arc<Self> {
         let timeout = settings.timeout;
         let (capacity, concurrency) = (Arc::new(Semaphore::new(CAPACITY as usize)), Semaphore::new(concurrency));
-        Arc::new(Self { functions: Functions::new(settings, log), capacity, concurrency, timeout })
+        let (functions, counts) = (Functions::new(settings, log), Mutex::default());
+        Arc::new(Self { functions, capacity, concurrency, timeout, counts })
     }
 
     pub(super) async fn invoke(self: &Arc<Self>, event: Vec<u8>) -> Result<Bytes, EdgeError> {
         let deadline = Instant::now() + self.timeout;
-        let permit = self.reserve(&event)?;
+        let permit = self.reserve(&event).inspect_err(|refused| self.refuse(refused.reason()))?;
         let collector = Arc::clone(self);
         // In a task of its own: as in Lambda, an invocation continues when its client has disconnected.
         let invoked = tokio::spawn(async move {
             let _permit = permit;
-            collector.run(event, deadline).await
+            let result = collector.run(event, deadline).await;
+            collector.count(&result);
+            result
         });
         invoked.await.unwrap_or(Err(EdgeError::FunctionFailed))
     }
@@ -55,11 +72,33 @@ impl Collector {
         functions.stop().await;
     }
 
+    pub(crate) fn counts(&self) -> CollectorCounts {
+        self.lock().clone()
+    }
+
+    /// Counts a request that was refused without an invocation.
+    pub(super) fn refuse(&self, reason: RefusalReason) {
+        self.lock().refused.add(1, reason);
+    }
+
+    fn count(&self, result: &Result<Bytes, EdgeError>) {
+        let mut counts = self.lock();
+        match result {
+            Ok(_) => counts.responded += 1,
+            Err(EdgeError::FunctionTimeout) => counts.timed_out += 1,
+            Err(_) => counts.failed += 1,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, CollectorCounts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn reserve(&self, event: &[u8]) -> Result<OwnedSemaphorePermit, EdgeError> {
         let permits = event.len().div_ceil(SMALL_BYTES).max(1);
         let permits = u32::try_from(permits).unwrap_or(CAPACITY).min(CAPACITY);
         Arc::clone(&self.capacity).try_acquire_many_owned(permits).map_err(|refused| match refused {
-            TryAcquireError::NoPermits => EdgeError::TooManyRequests,
+            TryAcquireError::NoPermits => EdgeError::TooManyRequests(RefusalReason::Backlog),
             TryAcquireError::Closed => EdgeError::Unavailable,
         })
     }
@@ -132,16 +171,19 @@ mod tests {
             let (result, took) = invoked.await.unwrap();
             assert_eq!((result, took.as_secs()), (Err(EdgeError::FunctionTimeout), 29), "{held}");
             assert_eq!(collector.functions.processes(), processes);
+            assert_eq!(collector.counts(), CollectorCounts { timed_out: 1, ..CollectorCounts::default() });
             assert_eq!(collector.capacity.available_permits(), CAPACITY as usize);
         }
     }
 
     #[tokio::test]
     async fn pending_requests_are_limited_by_number_and_size() {
+        let full = EdgeError::TooManyRequests(RefusalReason::Backlog);
         for (bytes, fit) in [(2, 1024), (SMALL_BYTES + 1, 512), (6 * 1024 * 1024, 10)] {
             let (collector, _folder) = silent(Duration::from_secs(60), 1);
             let permits: Vec<_> = (0..fit).map(|_| collector.reserve(&vec![b' '; bytes]).unwrap()).collect();
-            assert_eq!(collector.invoke(vec![b' '; bytes]).await, Err(EdgeError::TooManyRequests), "{bytes}");
+            assert_eq!(collector.invoke(vec![b' '; bytes]).await, Err(full.clone()), "{bytes}");
+            assert_eq!(collector.counts().refused, RefusedRecords::new(1, RefusalReason::Backlog));
             drop(permits);
             assert!(collector.reserve(&vec![b' '; bytes]).is_ok());
         }

@@ -11,7 +11,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde_json::json;
 
 use local_firehose::http::{BodyError, BodyLimits, BodyMemory, BodyReader};
-use local_firehose::stream::PutError;
+use local_firehose::stream::{PutError, RefusalReason};
 
 /// More than the 64 KiB of a request that outlives its page (Fetch standard, `keepalive`).
 const MAX_DISCARDED: usize = 1024 * 1024;
@@ -42,8 +42,8 @@ impl RequestReader {
         let body = self.bodies.read(body).await.map_err(|error| match error {
             BodyError::TooLarge => EdgeError::TooLong,
             BodyError::Timeout(_) | BodyError::TooSlow => EdgeError::BodyTimeout,
-            BodyError::NoMemory => EdgeError::TooManyRequests,
-            BodyError::Incomplete => EdgeError::Body("it is incomplete".to_owned()),
+            BodyError::NoMemory => EdgeError::TooManyRequests(RefusalReason::Memory),
+            BodyError::Incomplete => EdgeError::Incomplete,
         })?;
         Ok((head, body))
     }
@@ -61,7 +61,7 @@ impl RequestReader {
     }
 
     fn in_rate(&self) -> Result<(), EdgeError> {
-        self.rate.check().map_err(|_| EdgeError::TooManyRequests)
+        self.rate.check().map_err(|_| EdgeError::TooManyRequests(RefusalReason::Rate))
     }
 }
 
@@ -81,10 +81,11 @@ pub(super) fn json_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<&'a s
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum EdgeError {
     /// Over the rate, or Firehose's backlog or the memory of bodies is full. Without `Retry-After`, as API Gateway's.
-    TooManyRequests,
+    TooManyRequests(RefusalReason),
     TooLong,
     /// The message is an assumption: API Gateway closes the connection without one.
     BodyTimeout,
+    Incomplete,
     MediaType,
     /// Unlike API Gateway's `$context.error.validationErrorString`, the reason has no values of the visitor.
     Body(String),
@@ -97,12 +98,29 @@ pub(super) enum EdgeError {
     FunctionTimeout,
 }
 
+impl EdgeError {
+    /// Why a request is refused before its record is put.
+    pub(super) fn reason(&self) -> RefusalReason {
+        match self {
+            Self::TooManyRequests(reason) => *reason,
+            Self::BodyTimeout | Self::Incomplete => RefusalReason::Incomplete,
+            Self::Unavailable | Self::FunctionFailed | Self::FunctionTimeout => RefusalReason::Unavailable,
+            Self::TooLong
+            | Self::MediaType
+            | Self::Body(_)
+            | Self::PartitionKey(_)
+            | Self::UnknownStream
+            | Self::UnknownMethod => RefusalReason::Invalid,
+        }
+    }
+}
+
 impl From<PutError> for EdgeError {
     fn from(refused: PutError) -> Self {
         match refused {
             PutError::Unavailable => Self::Unavailable,
             // The mapping template maps Firehose's "Slow down." to 429.
-            _full => Self::TooManyRequests,
+            full => Self::TooManyRequests(full.into()),
         }
     }
 }
@@ -110,9 +128,10 @@ impl From<PutError> for EdgeError {
 impl IntoResponse for EdgeError {
     fn into_response(self) -> Response {
         let (status, message): (_, Cow<'_, str>) = match &self {
-            Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests".into()),
+            Self::TooManyRequests(_) => (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests".into()),
             Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long".into()),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "Request Timeout".into()),
+            Self::Incomplete => (StatusCode::BAD_REQUEST, "Invalid request body: it is incomplete".into()),
             Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type".into()),
             Self::Body(reason) => (StatusCode::BAD_REQUEST, format!("Invalid request body: {reason}").into()),
             Self::PartitionKey(reason) => (StatusCode::BAD_REQUEST, format!("Invalid partition key: {reason}").into()),
@@ -147,6 +166,8 @@ mod tests {
         RequestReader::new(Quota::per_second(number(1)).allow_burst(number(burst)), 8, &BodyMemory::default())
     }
 
+    const THROTTLED: EdgeError = EdgeError::TooManyRequests(RefusalReason::Rate);
+
     fn request(body: &'static str) -> Request {
         Request::new(Body::from(body))
     }
@@ -157,9 +178,9 @@ mod tests {
         assert_eq!(reader.read(request("12345678")).await.unwrap().1.to_vec(), b"12345678");
         assert_eq!(reader.read(request("123456789")).await.err(), Some(EdgeError::TooLong));
         for body in ["12345678", "123456789"] {
-            assert_eq!(reader.read(request(body)).await.err(), Some(EdgeError::TooManyRequests));
+            assert_eq!(reader.read(request(body)).await.err(), Some(THROTTLED));
         }
-        assert_eq!(reader.preflight().err(), Some(EdgeError::TooManyRequests));
+        assert_eq!(reader.preflight().err(), Some(THROTTLED));
     }
 
     #[tokio::test]
@@ -167,7 +188,7 @@ mod tests {
         let reader = reader(1);
         reader.read(request("12345678")).await.unwrap();
         let silent = Request::new(Body::from_stream(stream::pending::<io::Result<Bytes>>()));
-        assert_eq!(reader.read(silent).now_or_never().unwrap().err(), Some(EdgeError::TooManyRequests));
+        assert_eq!(reader.read(silent).now_or_never().unwrap().err(), Some(THROTTLED));
     }
 
     #[tokio::test(start_paused = true)]
@@ -175,7 +196,6 @@ mod tests {
         let silent = Body::from_stream(stream::pending::<io::Result<Bytes>>());
         assert_eq!(reader(1).read(Request::new(silent)).await.err(), Some(EdgeError::BodyTimeout));
         let broken = Body::from_stream(stream::iter([Err::<Bytes, _>(io::Error::other("reset"))]));
-        let incomplete = EdgeError::Body("it is incomplete".to_owned());
-        assert_eq!(reader(1).read(Request::new(broken)).await.err(), Some(incomplete));
+        assert_eq!(reader(1).read(Request::new(broken)).await.err(), Some(EdgeError::Incomplete));
     }
 }

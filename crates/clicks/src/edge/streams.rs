@@ -46,16 +46,26 @@ async fn put(
         streams.unknown.discard(request);
         return Err(EdgeError::UnknownStream);
     };
+    let field = stream.settings.partition_key_field.as_deref();
+    let record = read(reader, request, field, id).await;
+    let record = record.inspect_err(|refused| stream.refuse(1, refused.reason()))?;
+    let put = stream.put(vec![record]).await.pop().ok_or(EdgeError::Unavailable)??;
+    // Kinesis' response, with the names of API Gateway's mapping template.
+    Ok(Json(json!({ "sequenceNumber": put.sequence_number, "shardId": put.shard })))
+}
+
+async fn read(
+    reader: &RequestReader,
+    request: Request,
+    partition_key_field: Option<&str>,
+    id: Uuid,
+) -> Result<PutEntry, EdgeError> {
     if is_untyped_of_another_site(request.headers()) {
         reader.discard(request);
         return Err(EdgeError::MediaType);
     }
     let (head, body) = reader.read(request).await?;
-    let field = stream.settings.partition_key_field.as_deref();
-    let record = from_request(&head.headers, &body, field, id)?;
-    let put = stream.put(vec![record]).await.pop().ok_or(EdgeError::Unavailable)??;
-    // Kinesis' response, with the names of API Gateway's mapping template.
-    Ok(Json(json!({ "sequenceNumber": put.sequence_number, "shardId": put.shard })))
+    from_request(&head.headers, &body, partition_key_field, id)
 }
 
 /// A script of any page can send a body without a content type, and a browser asks for no permission first (Fetch standard,

@@ -33,6 +33,7 @@ impl Served {
             web: web.path().to_owned(),
             service: ServiceAddress::Local(8002),
             streams: Registry::default(),
+            collector: None,
             stopping,
         };
         let edge = Router::new().route("/clicks", any(async || "the edge"));

@@ -128,6 +128,13 @@ pub(crate) struct PipelineOptions {
     #[arg(long, short, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(help_heading = "Other", hide_possible_values = true)]
     pub(crate) verbose: Option<bool>,
+
+    /// Print JSON lines instead of text: what is ready, and then events [default: false]
+    ///
+    /// Their fields are in crates/clicks/README.md, "JSON lines". Lines for people are still on standard error.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(help_heading = "Other", hide_possible_values = true)]
+    pub(crate) json: Option<bool>,
 }
 
 /// The options of a stream: `[streams.NAME]` in the file, and `[defaults]` for every stream.

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use governor::Quota;
 use runtime_api::Settings as Function;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::settings::{CollectorSettings, Service, Settings};
 use crate::edge::{self, Collector};
@@ -23,7 +23,7 @@ use local_firehose::control::{Control, ControlOptions, Root};
 use local_firehose::functions::FunctionLog;
 use local_firehose::http::HttpServer;
 use local_firehose::registry::Registry;
-use local_firehose::stream::{DeliveryStream, Source};
+use local_firehose::stream::{DeliveryStream, Notice, Source, StreamDeps};
 use object_storage::{Bucket, Destination};
 
 pub(super) struct Pipeline {
@@ -34,6 +34,8 @@ pub(super) struct Pipeline {
     pub(super) service: Option<LocalService>,
     pub(super) service_url: String,
     pub(super) streams: Registry,
+    /// From before the first stream starts. Only for `--json`.
+    pub(super) notices: Option<broadcast::Receiver<Notice>>,
     /// Dropped to end the event streams of pages.
     pub(super) stopping: watch::Sender<bool>,
 }
@@ -50,8 +52,9 @@ impl Pipeline {
         };
         let (service, service_url, service_of_page) = start_service(settings).await?;
         let function_log = Arc::new(FunctionLog::open(&settings.function_log, settings.verbose)?);
-        let control = start_streams(settings, &service_url, &function_log).await?;
-        let streams = control.streams().clone();
+        let streams = Registry::default();
+        let notices = settings.json.then(|| streams.notices().subscribe());
+        let control = start_streams(settings, &service_url, streams.clone(), &function_log).await?;
 
         let serve = |listener, app| HttpServer::start(listener, app).context("could not serve");
         let kinesis = kinesis.map(|listener| serve(listener, api::router(&control, Api::Kinesis))).transpose()?;
@@ -71,8 +74,13 @@ impl Pipeline {
         let routed = data_streams.filter(|stream| !settings.is_of_collector(stream.name())).collect();
         let edge = edge::router(clicks, routed, collector.clone(), rate, control.body_memory())?;
         let (stopping, stopped) = watch::channel(false);
-        let site =
-            Site { web: settings.web.clone(), service: service_of_page, streams: streams.clone(), stopping: stopped };
+        let site = Site {
+            web: settings.web.clone(),
+            service: service_of_page,
+            streams: streams.clone(),
+            collector: collector.clone(),
+            stopping: stopped,
+        };
         Ok(Self {
             page: serve(page, site::router(site, edge))?,
             firehose: serve(firehose, api::router(&control, Api::Firehose))?,
@@ -81,6 +89,7 @@ impl Pipeline {
             service,
             service_url,
             streams,
+            notices,
             stopping,
         })
     }
@@ -102,6 +111,7 @@ async fn start_service(settings: &Settings) -> anyhow::Result<(Option<LocalServi
 async fn start_streams(
     settings: &Settings,
     service_url: &str,
+    streams: Registry,
     function_log: &Arc<FunctionLog>,
 ) -> anyhow::Result<Control> {
     let durable = settings.state.is_some();
@@ -115,7 +125,6 @@ async fn start_streams(
     } else {
         PathBuf::new()
     };
-    let streams = Registry::default();
     for (stream, bucket) in settings.streams.iter().zip(buckets) {
         let mut stream = stream.clone();
         if let Some(function) = &mut stream.function {
@@ -125,8 +134,8 @@ async fn start_streams(
             // A named function may set another service.
             function.env.splice(..0, packages::of_service(service_url)).for_each(drop);
         }
-        let (bucket, log) = (Arc::new(bucket), Arc::clone(function_log));
-        streams.add(DeliveryStream::start(stream, bucket, log, settings.state.as_deref())?)?;
+        let deps = StreamDeps { function_log: Arc::clone(function_log), notices: streams.notices().clone() };
+        streams.add(DeliveryStream::start(stream, Arc::new(bucket), deps, settings.state.as_deref())?)?;
     }
     let configured: Vec<&Destination> = settings.streams.iter().map(|stream| &stream.destination).collect();
     let options = ControlOptions {

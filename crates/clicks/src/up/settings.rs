@@ -39,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) click_stream: Option<String>,
     pub(crate) collector: Option<CollectorSettings>,
     pub(crate) verbose: bool,
+    pub(crate) json: bool,
     pub(crate) function_log: PathBuf,
     /// Those of streams that callers create.
     pub(crate) functions: FunctionMap,
@@ -129,6 +130,7 @@ impl Settings {
             click_stream: streams::click_stream(&layers, &streams)?,
             collector: function::collector(&layers, &streams, context)?,
             verbose: layers.value(|options| options.verbose).unwrap_or(false),
+            json: layers.value(|options| options.json).unwrap_or(false),
             function_log: layers
                 .value(|options| options.function_log.clone())
                 .unwrap_or_else(|| PathBuf::from("out/function.log")),

@@ -8,6 +8,7 @@ mod control;
 mod data_streams;
 mod functions;
 mod harness;
+mod monitoring;
 #[expect(clippy::large_futures, reason = "those of the SDK")]
 mod rust_sdk;
 #[expect(clippy::large_futures, reason = "those of the SDK")]

@@ -141,7 +141,7 @@ fn boto3_retries_refused_records() {
 
 #[test]
 fn a_full_backlog_refuses_records_on_every_path_and_delivers_the_accepted() {
-    let held = Held::start();
+    let mut held = Held::start();
     let up = &held.up;
     let (mut accepted, mut refused) = (Vec::new(), Vec::new());
     // Batches whose last records are refused, until nothing fits.
@@ -159,7 +159,14 @@ fn a_full_backlog_refuses_records_on_every_path_and_delivers_the_accepted() {
     let put_click = || Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", click);
     let response = put_click();
     assert_eq!((response.status, response.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#), "{response:?}");
-    assert_eq!(up.snapshot()["accepted"], 1 + accepted.len());
+    let view = up.snapshot();
+    // With PutRecord and the click.
+    let all_refused = refused.len() + 2;
+    assert_eq!((&view["accepted"], &view["refused"]), (&json!(1 + accepted.len()), &json!(all_refused)));
+    assert_eq!(view["refused_by_reason"], json!({ "backlog": all_refused }));
+    let metrics = Connection::open(up.page()).get("/metrics", "localhost").body;
+    let expected = format!("firehose_records_refused_total{{stream=\"{STREAM}\",reason=\"backlog\"}} {all_refused}\n");
+    assert!(metrics.contains(&expected), "{metrics}");
 
     held.release();
     up.until_processed(1 + accepted.len() as u64);
@@ -171,4 +178,8 @@ fn a_full_backlog_refuses_records_on_every_path_and_delivers_the_accepted() {
     let names = delivered(up, "name");
     assert!(names == accepted, "{} of {}", names.len(), accepted.len());
     assert!(refused.len() > 3 && up.errors().is_empty());
+    let stderr = held.up.stop().stderr;
+    let reported = stderr.lines().filter_map(|line| line.strip_prefix("mysfits-clicks: refused records: "));
+    let reported = reported.map(|line| line.strip_suffix(" (the backlog is full: `--backlog-mb`)").unwrap());
+    assert_eq!(reported.map(|records| records.parse::<usize>().unwrap()).sum::<usize>(), all_refused, "{stderr}");
 }

@@ -190,6 +190,8 @@ fn records_of_the_function_are_delivered_under_rawdata() {
     until_processed(&up, "collected", 1);
     assert_eq!(up.objects("rawdata"), "{\"id\":7}\n");
     assert_eq!(view_of(&up, "orders")["accepted"], 0);
+    let metrics = Connection::open(up.page()).get("/metrics", "localhost").body;
+    assert!(metrics.contains("\ncollector_requests_total{outcome=\"responded\"} 1\n"), "{metrics}");
     let end = up.stop();
     assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
 }

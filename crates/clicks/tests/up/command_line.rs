@@ -291,6 +291,7 @@ fn the_help_has_every_option() {
             "--retention-mb <N>",
             "--function-log <FILE>",
             "-v, --verbose",
+            "--json",
             "--stream <NAME>",
             "--source <SOURCE>",
             "--shards <N>",

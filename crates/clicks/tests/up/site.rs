@@ -80,7 +80,9 @@ fn the_service_has_the_host_of_the_page() {
 fn other_hosts_are_refused() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
-    for path in ["/", "/site.js", "/config.json", "/pipeline/", "/pipeline/events", "/pipeline/object", "/nothing"] {
+    let pages = ["/", "/site.js", "/config.json", "/pipeline/", "/nothing"];
+    let state = ["/pipeline/events", "/pipeline/object", "/pipeline/history", "/metrics", "/health"];
+    for path in pages.into_iter().chain(state) {
         let response = connection.get(path, "evil.example:8000");
         assert_eq!(
             (response.status, response.header("content-type")),
@@ -111,6 +113,9 @@ fn every_response_has_security_headers() {
         ("/nothing", 404),
         ("/pipeline/object?stream=a&path=b", 404),
         ("/pipeline/object", 400),
+        ("/pipeline/history?stream=a", 404),
+        ("/metrics", 200),
+        ("/health", 200),
         // An endless response, of which only the head is read.
         ("/pipeline/events", 200),
     ] {

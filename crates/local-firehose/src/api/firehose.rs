@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::request::{ApiError, Call, RequestReader, Service};
 use crate::control::Control;
-use crate::stream::DeliveryStream;
+use crate::stream::{DeliveryStream, PutError, RefusalReason};
 use firehose_model::scope::Scope;
 
 /// More than 4 MiB in base64, to name the limit in the error, as Firehose was seen to do up to 5.3 MB. Where its 413 begins is assumed.
@@ -46,18 +46,33 @@ impl Firehose {
 
     async fn dispatch(&self, Call { operation, body, caller }: Call) -> Result<Value, ApiError> {
         match operation.as_str() {
-            "PutRecord" => {
-                let request = put::read(&body, false)?;
-                put::record_response(self.find_to_put(&request.stream, &caller)?.put(request.data).await)
-            }
-            "PutRecordBatch" => {
-                let request = put::read(&body, true)?;
-                put::batch_response(self.find_to_put(&request.stream, &caller)?.put(request.data).await)
-            }
+            "PutRecord" => put::record_response(self.put(&body, false, &caller).await?),
+            "PutRecordBatch" => put::batch_response(self.put(&body, true, &caller).await?),
             "StartDeliveryStreamEncryption" | "StopDeliveryStreamEncryption" => {
                 Err(SERVICE.unsupported(&operation, "records are not encrypted"))
             }
             _ => manage::call(&self.control, &operation, &body, &caller).await,
+        }
+    }
+
+    async fn put(
+        &self,
+        body: &[u8],
+        is_batch: bool,
+        caller: &Scope,
+    ) -> Result<Vec<Result<String, PutError>>, ApiError> {
+        let valid = put::read(body, is_batch)
+            .and_then(|request| Ok((self.find_to_put(&request.stream, caller)?, request.data)))
+            .inspect_err(|_| self.count_invalid(body));
+        let (stream, data) = valid?;
+        Ok(stream.put(data).await)
+    }
+
+    /// At the stream that an invalid request names, if there is one.
+    fn count_invalid(&self, body: &[u8]) {
+        let named = put::refused(body).and_then(|(name, records)| Some((self.control.accepting(&name)?, records)));
+        if let Some((stream, records)) = named {
+            stream.refuse(records, RefusalReason::Invalid);
         }
     }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::request::{ApiError, Call, RequestReader, Service};
 use crate::control::{Control, Status};
+use crate::stream::{DataStream, PutEntry, RefusalReason};
 use firehose_model::scope::Scope;
 
 pub(super) const SERVICE: Service = Service {
@@ -87,14 +88,33 @@ impl Kinesis {
     }
 
     async fn put(&self, body: &[u8], is_batch: bool, caller: &Scope) -> Result<Value, ApiError> {
-        let request = put::read(body, is_batch, caller)?;
-        // A stream that is deleted accepts no more records.
-        let found = self.control.data_stream(&request.stream).filter(|(_, status)| *status == Status::Active);
-        let (stream, _) = found.ok_or_else(|| ApiError::not_found("Stream", &request.stream, caller))?;
-        request.validate_order(&stream, caller)?;
-        let results = stream.put(request.records()?).await;
+        let valid = self.valid_put(body, is_batch, caller).inspect_err(|_| self.count_invalid(body, caller));
+        let (stream, records) = valid?;
+        let results = stream.put(records).await;
         let response = if is_batch { put::records_response } else { put::record_response };
         response(stream.name(), caller, results)
+    }
+
+    fn valid_put(&self, body: &[u8], is_batch: bool, caller: &Scope) -> Result<(DataStream, Vec<PutEntry>), ApiError> {
+        let request = put::read(body, is_batch, caller)?;
+        let found = self.find_to_put(&request.stream);
+        let stream = found.ok_or_else(|| ApiError::not_found("Stream", &request.stream, caller))?;
+        request.validate_order(&stream, caller)?;
+        Ok((stream, request.records()?))
+    }
+
+    /// At the stream that an invalid request names, if there is one.
+    fn count_invalid(&self, body: &[u8], caller: &Scope) {
+        let named = put::refused(body, caller);
+        if let Some((stream, records)) = named.and_then(|(name, records)| Some((self.find_to_put(&name)?, records))) {
+            stream.refuse(records, RefusalReason::Invalid);
+        }
+    }
+
+    /// A stream that is deleted accepts no more records.
+    fn find_to_put(&self, name: &str) -> Option<DataStream> {
+        let found = self.control.data_stream(name).filter(|(_, status)| *status == Status::Active);
+        found.map(|(stream, _)| stream)
     }
 }
 

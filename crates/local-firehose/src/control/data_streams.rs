@@ -65,8 +65,8 @@ impl Control {
     fn add_data_stream(&self, name: &str, entry: &DataStreamEntry) -> Result<(), NameTaken> {
         let settings = DataStreamSettings { provisioned: entry.shards, partition_key_field: None };
         let created = Timestamp::from_millisecond(entry.created_ms).unwrap_or_default();
-        let memory = self.0.retention.clone();
-        self.0.streams.add_data_stream(DataStream::retained(name, created, settings, entry.hours, memory))
+        let (memory, notices) = (self.0.retention.clone(), self.0.streams.notices().clone());
+        self.0.streams.add_data_stream(DataStream::retained(name, created, settings, entry.hours, memory, notices))
     }
 
     /// Creates a data stream, which accepts records when this returns. Without a number of shards, it is on demand.

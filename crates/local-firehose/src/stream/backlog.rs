@@ -5,10 +5,12 @@ use std::sync::{Arc, Once};
 
 use tokio::sync::Notify;
 
+use super::notices::Notices;
 use super::receipt::{Accepted, Receipt};
+use super::refusals::{RefusalReports, RefusedBy, RefusedRecords};
 use super::settings::StreamSettings;
 use super::state::State;
-use super::stats::StreamStats;
+use super::stats::{StreamEvent, StreamStats};
 use firehose_model::MAX_PAYLOAD_BYTES;
 use firehose_model::processors::MAX_SUB_RECORDS;
 
@@ -113,18 +115,30 @@ pub(super) struct Context {
     pub(super) settings: Arc<StreamSettings>,
     pub(super) backlog: Arc<Backlog>,
     pub(super) stats: Arc<StreamStats>,
+    pub(super) refusals: Arc<RefusalReports>,
 }
 
 impl Context {
-    pub(super) fn new(settings: StreamSettings, file: Option<State>, left: &[Accepted]) -> Self {
+    /// To be called within a runtime.
+    pub(super) fn new(settings: StreamSettings, file: Option<State>, left: &[Accepted], notices: Notices) -> Self {
         let backlog = Arc::new(Backlog::new(settings.backlog_bytes, file, left));
-        let stats = Arc::new(StreamStats::new(&settings));
-        Self { settings: Arc::new(settings), backlog, stats }
+        let stats = Arc::new(StreamStats::new(&settings, notices.clone()));
+        let refusals = Arc::new(RefusalReports::new(RefusedBy::Stream(settings.name.clone()), notices));
+        Self { settings: Arc::new(settings), backlog, stats, refusals }
     }
 
     pub(super) fn updated(&self, settings: StreamSettings) -> Self {
         self.stats.configure(&settings);
-        Self { settings: Arc::new(settings), backlog: Arc::clone(&self.backlog), stats: Arc::clone(&self.stats) }
+        let (backlog, stats, refusals) =
+            (Arc::clone(&self.backlog), Arc::clone(&self.stats), Arc::clone(&self.refusals));
+        Self { settings: Arc::new(settings), backlog, stats, refusals }
+    }
+
+    pub(super) fn refuse(&self, refused: &RefusedRecords) {
+        for (reason, records) in refused.iter() {
+            self.stats.record(StreamEvent::Refused { records, reason });
+        }
+        self.refusals.add(refused);
     }
 }
 

@@ -1,14 +1,18 @@
 //! Data streams: those that are configured with the delivery stream that reads them, and those that callers create.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::delivery_stream::DeliveryStream;
 use super::intake::{Entry, PutError};
+use super::notices::Notices;
 use super::reader::Reader;
+use super::refusals::{RefusalReason, RefusalReports, RefusedBy, RefusedRecords};
 use super::retention::{Retention, RetentionMemory};
 use super::settings::{DataStreamSettings, Source};
 use firehose_model::event::Record;
@@ -34,7 +38,29 @@ pub struct DataStream {
 enum Records {
     /// In the backlog of the only reader, which has the same name, until they are delivered.
     Delivery(DeliveryStream),
-    Retained(Arc<Retention>),
+    Retained {
+        retention: Arc<Retention>,
+        stats: Arc<Stats>,
+    },
+}
+
+/// Of a stream without a delivery stream of its own.
+#[derive(Debug)]
+struct Stats {
+    accepted: AtomicU64,
+    refused: Mutex<RefusedRecords>,
+    reports: Arc<RefusalReports>,
+}
+
+/// The records that a data stream, which a caller has created, has accepted and refused.
+#[derive(Debug, Clone, Serialize)]
+pub struct DataStreamSnapshot {
+    /// Its name.
+    pub data_stream: String,
+    /// Accepted records.
+    pub accepted: u64,
+    /// Refused records by reason.
+    pub refused_by_reason: RefusedRecords,
 }
 
 /// A record of `PutRecord` or `PutRecords`.
@@ -77,10 +103,13 @@ impl DataStream {
         settings: DataStreamSettings,
         hours: u32,
         memory: RetentionMemory,
+        notices: Notices,
     ) -> Self {
         let retention = Retention::new(settings.shards().count(), hours, memory);
         tokio::spawn(Retention::expire_regularly(Arc::downgrade(&retention)));
-        Self::new(name, created, settings, Records::Retained(retention))
+        let reports = Arc::new(RefusalReports::new(RefusedBy::DataStream(name.to_owned()), notices));
+        let stats = Arc::new(Stats { accepted: AtomicU64::new(0), refused: Mutex::default(), reports });
+        Self::new(name, created, settings, Records::Retained { retention, stats })
     }
 
     fn new(name: &str, created: Timestamp, settings: DataStreamSettings, records: Records) -> Self {
@@ -102,7 +131,7 @@ impl DataStream {
     pub(crate) fn retention(&self) -> Option<&Arc<Retention>> {
         match &self.records {
             Records::Delivery(_) => None,
-            Records::Retained(retention) => Some(retention),
+            Records::Retained { retention, .. } => Some(retention),
         }
     }
 
@@ -113,7 +142,7 @@ impl DataStream {
 
     /// Lets a delivery stream read the records that are put from now on. A configured data stream has its reader, and gets no other.
     pub fn attach(&self, delivery: &DeliveryStream) {
-        if let Records::Retained(retention) = &self.records {
+        if let Records::Retained { retention, .. } = &self.records {
             let label = format!("{}: the data stream {}", delivery.name(), self.name);
             let (retention, intake) = (Arc::clone(retention), Arc::clone(&delivery.intake));
             // It reads one at most.
@@ -129,8 +158,25 @@ impl DataStream {
             && match &self.records {
                 // Delivered records leave nothing.
                 Records::Delivery(delivery) => number < delivery.intake.next(),
-                Records::Retained(retention) => retention.has(shard, number, self.created),
+                Records::Retained { retention, .. } => retention.has(shard, number, self.created),
             }
+    }
+
+    /// Counts records for this stream that were refused before they were put.
+    pub fn refuse(&self, records: u64, reason: RefusalReason) {
+        match &self.records {
+            Records::Delivery(delivery) => delivery.refuse(records, reason),
+            Records::Retained { stats, .. } => stats.refuse(&RefusedRecords::new(records, reason)),
+        }
+    }
+
+    /// Its records, unless it is configured with a delivery stream: that has them in its snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<DataStreamSnapshot> {
+        let Records::Retained { stats, .. } = &self.records else { return None };
+        let accepted = stats.accepted.load(Ordering::Relaxed);
+        let refused_by_reason = stats.refused().clone();
+        Some(DataStreamSnapshot { data_stream: self.name().to_owned(), accepted, refused_by_reason })
     }
 
     /// Puts records, those of one call in their order.
@@ -145,24 +191,42 @@ impl DataStream {
                 };
                 delivery.intake.put(entries, result).await
             }
-            Records::Retained(retention) => {
-                let results = retention.put(entries, Timestamp::now().as_millisecond()).into_iter();
+            Records::Retained { retention, stats } => {
+                let results = retention.put(entries, Timestamp::now().as_millisecond());
+                stats.count(&results);
                 let placed = |(shard, number): (ShardId, u64)| PutResult {
                     shard,
                     sequence_number: shard.sequence_number(number),
                 };
-                results.map(|result| result.map(placed)).collect()
+                results.into_iter().map(|result| result.map(placed)).collect()
             }
         }
     }
 
-    /// Within the limits of its shard. Of a configured data stream, a full backlog throttles, too: producers know how to wait then.
+    /// Within the limits of its shard.
     fn entry(&self, PutEntry { data, bytes, partition_key, hash_key }: PutEntry) -> Result<Entry, PutError> {
         let shard = self.settings.shards().of(hash_key);
         if self.limits.get(shard.0 as usize).is_none_or(|limit| !limit.take(bytes)) {
-            return Err(PutError::Throttled(Some(shard)));
+            return Err(PutError::Throttled(shard));
         }
         Ok(Entry { data, shard: Some((shard, partition_key)) })
+    }
+}
+
+impl Stats {
+    fn count<T>(&self, results: &[Result<T, PutError>]) {
+        let refused = RefusedRecords::of(results);
+        self.accepted.fetch_add(results.len() as u64 - refused.total(), Ordering::Relaxed);
+        self.refuse(&refused);
+    }
+
+    fn refuse(&self, refused: &RefusedRecords) {
+        self.refused().extend(refused);
+        self.reports.add(refused);
+    }
+
+    fn refused(&self) -> MutexGuard<'_, RefusedRecords> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

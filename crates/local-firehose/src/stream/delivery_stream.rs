@@ -13,10 +13,13 @@ use tokio::task::JoinHandle;
 use super::backlog::Context;
 use super::buffer::ShardBuffers;
 use super::destination::Destination;
+use super::history::HistoryColumns;
 use super::intake::{Buffers, Entry, Intake, PutError};
 use super::invoker::Invoker;
+use super::notices::Notices;
 use super::reader::Reader;
 use super::receipt::Accepted;
+use super::refusals::{RefusalReason, RefusedRecords};
 use super::settings::StreamSettings;
 use super::state::{Recovered, State, StateError};
 use super::stats::{ObjectSummary, StreamSnapshot};
@@ -40,6 +43,22 @@ pub struct DeliveryStream {
     pub(super) reader: Arc<OnceLock<Reader>>,
     /// Held while the stream stops, so that a second stop waits for the first.
     stopping: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What the streams of a process share.
+#[derive(Debug, Clone)]
+pub struct StreamDeps {
+    /// The log of their functions.
+    pub function_log: Arc<FunctionLog>,
+    /// Gets what happens in them.
+    pub notices: Notices,
+}
+
+/// Without subscribers.
+impl From<Arc<FunctionLog>> for StreamDeps {
+    fn from(function_log: Arc<FunctionLog>) -> Self {
+        Self { function_log, notices: Notices::default() }
+    }
 }
 
 /// What processes records from one update to the next.
@@ -85,14 +104,15 @@ impl DeliveryStream {
     pub fn start(
         settings: StreamSettings,
         buckets: impl Into<Buckets>,
-        function_log: Arc<FunctionLog>,
+        deps: impl Into<StreamDeps>,
         state: Option<&Path>,
     ) -> Result<Self, StateError> {
+        let StreamDeps { function_log, notices } = deps.into();
         let (file, recovered) = state.map(|folder| open_state(folder, &settings.name)).transpose()?.unzip();
         let Recovered { records, last } = recovered.unwrap_or_default();
         let left: Vec<Accepted> =
             records.into_iter().map(|(sequence, record)| Accepted::new(sequence, record)).collect();
-        let context = Arc::new(Context::new(settings, file, &left));
+        let context = Arc::new(Context::new(settings, file, &left, notices));
         let generation = Generation::new(Arc::clone(&context), buckets.into(), &function_log);
         let (to_buffers, task) = generation.start();
         let intake = Arc::new(Intake::new(context, left, last, to_buffers));
@@ -139,6 +159,12 @@ impl DeliveryStream {
         self.with_current(|current| current.context.stats.snapshot())
     }
 
+    /// The last 15 minutes.
+    #[must_use]
+    pub fn history(&self) -> HistoryColumns {
+        self.with_current(|current| current.context.stats.history())
+    }
+
     /// How many accepted records are not settled: neither stored nor dropped, or not in the source backup yet.
     #[must_use]
     pub fn unsettled(&self) -> u64 {
@@ -156,6 +182,11 @@ impl DeliveryStream {
     pub async fn put(&self, data: Vec<String>) -> Vec<Result<String, PutError>> {
         let entries = data.into_iter().map(|data| Ok(Entry { data, shard: None }));
         self.intake.put(entries, |record| record.record_id.clone()).await
+    }
+
+    /// Counts records for this stream that were refused before they were put.
+    pub fn refuse(&self, records: u64, reason: RefusalReason) {
+        self.intake.context.refuse(&RefusedRecords::new(records, reason));
     }
 
     /// Whether invocations wait because this machine cannot start or reach the function.
@@ -196,6 +227,7 @@ impl DeliveryStream {
             let _panicked = task.await;
         }
         let context = self.with_current(|current| Arc::clone(&current.context));
+        context.refusals.report();
         context.backlog.close().await && context.backlog.unsettled() + self.unread() == 0
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::backlog::Context;
 use super::receipt::{Accepted, cost};
+use super::refusals::{RefusalReason, RefusedRecords};
 use super::stats::StreamEvent;
 use firehose_model::event::Record;
 use firehose_model::kinesis::shard::ShardId;
@@ -16,8 +17,10 @@ use firehose_model::source::decoded_bytes;
 /// Why a record was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutError {
-    /// The backlog is full, or this shard takes no more records at the moment.
-    Throttled(Option<ShardId>),
+    /// The backlog is full. Of a data stream, producers are throttled: they know how to wait then.
+    BacklogFull(Option<ShardId>),
+    /// This shard takes no more records at the moment.
+    Throttled(ShardId),
     /// The records of data streams take all of their memory (`--retention-mb`).
     RetentionFull,
     /// The stream is stopping, or its state cannot be written.
@@ -86,11 +89,12 @@ impl Intake {
             }));
         }
         match buffers {
-            Some(buffers) if !records.is_empty() => self.keep(records, buffers, reply),
+            Some(buffers) if !records.is_empty() => self.keep(records, buffers, reply, true),
             // Without records there is nothing to wait for.
             _ => drop(reply.send(true)),
         }
         drop(numbering);
+        self.context.refuse(&RefusedRecords::of(&results));
         async move {
             if kept.await.unwrap_or(false) {
                 return results;
@@ -102,7 +106,7 @@ impl Intake {
     fn accept(&self, Entry { data, shard }: Entry, arrival_ms: i64, next: &mut u64) -> Result<Accepted, PutError> {
         let partition_key = shard.as_ref().map_or("", |(_, partition_key)| partition_key);
         if !self.context.backlog.reserve(cost(&data, partition_key)) {
-            return Err(PutError::Throttled(shard.map(|(shard, _)| shard)));
+            return Err(PutError::BacklogFull(shard.map(|(shard, _)| shard)));
         }
         let sequence = *next;
         *next += 1;
@@ -113,7 +117,8 @@ impl Intake {
         Ok(Accepted::new(sequence, record))
     }
 
-    fn keep(&self, records: Vec<Accepted>, buffers: Buffers, reply: oneshot::Sender<bool>) {
+    /// `is_put`: records that are not kept are refused. Others are read again.
+    fn keep(&self, records: Vec<Accepted>, buffers: Buffers, reply: oneshot::Sender<bool>, is_put: bool) {
         let context = Arc::clone(&self.context);
         self.context.backlog.keep(records, move |records, written| {
             let (count, bytes) = (records.len(), records.iter().map(Accepted::bytes).sum());
@@ -123,6 +128,9 @@ impl Intake {
             };
             if !kept {
                 context.backlog.release(count, bytes);
+            }
+            if !kept && is_put {
+                context.refuse(&RefusedRecords::new(count as u64, RefusalReason::Unavailable));
             }
             let _disconnected = reply.send(kept);
         });
@@ -140,8 +148,8 @@ impl Intake {
             let accepted = read.into_iter().take_while(fits);
             let records: Vec<Accepted> = accepted.map(|(number, record)| Accepted::new(number, record)).collect();
             let last = records.last().map(|accepted| accepted.receipt.sequence());
-            let last = last.ok_or(PutError::Throttled(None))?;
-            self.keep(records, buffers, reply);
+            let last = last.ok_or(PutError::BacklogFull(None))?;
+            self.keep(records, buffers, reply, false);
             last
         };
         if kept.await.unwrap_or(false) { Ok(last) } else { Err(PutError::Unavailable) }

@@ -14,7 +14,7 @@ use super::backlog::Context;
 use super::destination::Item;
 use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
-use super::stats::{InvocationSummary, StreamEvent};
+use super::stats::{InvocationSummary, NOT_STARTED, RecordResults, StreamEvent};
 use crate::functions::Functions;
 use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, with_cause};
 use firehose_model::delivery::{ErrorCode, Evaluation, PartitionKeys, RecordOutcome};
@@ -83,7 +83,7 @@ impl Invoker {
 
     /// The receipts are those of the event's records, in their order.
     pub(super) async fn run(&self, event: Event, receipts: Vec<Receipt>) {
-        let Context { settings, backlog, stats } = &*self.context;
+        let Context { settings, backlog, stats, .. } = &*self.context;
         let BatchResult { outcomes, attempts } = match (&self.functions, &settings.function_arn) {
             (None, None) => untransformed(&event),
             (None, Some(arn)) => self.not_found(arn, &event),
@@ -221,6 +221,10 @@ fn invoked(records: usize, report: &AttemptReport<'_>) -> StreamEvent {
         cold: invocation.is_ok_and(|invocation| invocation.cold),
         attempt: report.attempt,
         outcome: outcome(report),
+        results: match report.evaluation {
+            Evaluation::Outcomes(outcomes) => Some(RecordResults::of(outcomes)),
+            _ => None,
+        },
         service_requests: metrics.service_requests,
     };
     StreamEvent::Invoked { invocation, failed_by_reason: failed_by_reason.unwrap_or_default() }
@@ -229,8 +233,8 @@ fn invoked(records: usize, report: &AttemptReport<'_>) -> StreamEvent {
 fn outcome(report: &AttemptReport<'_>) -> &'static str {
     match (&report.invocation, report.evaluation) {
         (_, Evaluation::InvalidResponse(..)) => "invalid_response",
-        (Err(_), _) => "not_started",
-        (Ok(invocation), _) if !invocation.received => "not_started",
+        (Err(_), _) => NOT_STARTED,
+        (Ok(invocation), _) if !invocation.received => NOT_STARTED,
         (Ok(invocation), _) => match invocation.outcome {
             Outcome::Reply(_) => "reply",
             Outcome::Error { .. } => "error",

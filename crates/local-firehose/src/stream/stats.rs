@@ -1,16 +1,28 @@
 //! What happens in a stream: one kind of event, folded into the numbers that the page, the metrics and the terminal show.
 
+mod durations;
+mod summaries;
+mod values;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::history::{History, HistoryColumns};
+use super::notices::{Notice, Notices, most_frequent};
+use super::refusals::{RefusalReason, RefusedRecords};
 use super::settings::{Source, StreamSettings};
-use firehose_model::fields::Fields;
 use firehose_model::kinesis::shard::ShardId;
-use firehose_model::prefix::ErrorOutputType;
+
+pub(super) use self::durations::Durations;
+pub(super) use self::summaries::{Kind, NOT_STARTED, OUTCOMES, RecordResults};
+pub(super) use self::values::{MAX_VALUE_BYTES, ValueCounts, add};
+
+pub use self::summaries::{InvocationSummary, ObjectSummary};
 
 const LAST: usize = 20;
 
@@ -33,10 +45,18 @@ pub struct StreamSnapshot {
     pub dropped: u64,
     /// Records in error objects. Each failed part of a compressed record counts.
     pub failed: u64,
+    /// Refused records, which are not among the accepted. A record that is put again counts again.
+    pub refused: u64,
+    pub(super) refused_by_reason: RefusedRecords,
     pub(super) retries: u64,
     pub(super) failed_by_code: BTreeMap<&'static str, u64>,
     pub(super) failed_by_reason: BTreeMap<String, u64>,
     pub(super) storage_error: Option<String>,
+    /// Requests that the storage has refused, each retry of an object too.
+    pub(super) storage_errors: u64,
+    pub(super) invocations_by_outcome: BTreeMap<&'static str, u64>,
+    #[serde(skip)]
+    pub(super) durations: Durations,
     pub(super) invocations: VecDeque<InvocationSummary>,
     /// The last objects, newest first.
     pub objects: VecDeque<ObjectSummary>,
@@ -84,36 +104,6 @@ pub(super) struct InLambda {
     pub(super) functions: usize,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct InvocationSummary {
-    pub(super) at_ms: i64,
-    pub(super) records: usize,
-    pub(super) milliseconds: f64,
-    pub(super) cold: bool,
-    pub(super) attempt: u32,
-    pub(super) outcome: &'static str,
-    pub(super) service_requests: Option<u64>,
-}
-
-/// An object in the storage.
-#[derive(Debug, Clone, Serialize)]
-pub struct ObjectSummary {
-    /// Its key.
-    pub path: String,
-    pub(super) kind: Kind,
-    pub(super) records: usize,
-    pub(super) bytes: usize,
-    pub(super) at_ms: i64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
-    Delivered,
-    Error(#[serde(skip)] ErrorOutputType),
-    Backup,
-}
-
 /// What happens in a stream. Bytes are data: before base64, and before compression. Transformed records and copies for the backup
 /// go on to the destination, which adds them to open objects. One that fails there is replaced by an error line. A part of a record that
 /// has an error line already ends there. Before the function, one record is prepared as one or more parts, or it is rejected, and its error
@@ -121,6 +111,7 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) enum StreamEvent {
     Accepted { records: usize, bytes: usize },
+    Refused { records: u64, reason: RefusalReason },
     BufferDue { shard: Option<ShardId>, due: Option<Instant> },
     Prepared { bytes: usize, parts: usize, part_bytes: usize },
     Rejected { bytes: usize, line_bytes: usize },
@@ -133,13 +124,16 @@ pub(super) enum StreamEvent {
     FailedAgain { code: &'static str },
     Opened { records: usize, due: Option<Instant> },
     UploadStarted,
-    UploadRefused { error: String },
+    UploadRefused { error: String, is_first: bool },
     UploadRecovered,
     Stored { object: ObjectSummary, failed_by_code: BTreeMap<&'static str, u64>, values: ValueCounts },
 }
 
 #[derive(Debug)]
-pub(super) struct StreamStats(Mutex<Folded>);
+pub(super) struct StreamStats {
+    notices: Notices,
+    folded: Mutex<Folded>,
+}
 
 #[derive(Debug, Default)]
 struct Folded {
@@ -149,11 +143,13 @@ struct Folded {
     unopened: usize,
     lambda_interval: Duration,
     destination_interval: Duration,
-    refused: usize,
+    /// Of objects that the storage has refused and not accepted since then.
+    uploads_refused: usize,
+    history: History,
 }
 
 impl StreamStats {
-    pub(super) fn new(settings: &StreamSettings) -> Self {
+    pub(super) fn new(settings: &StreamSettings, notices: Notices) -> Self {
         let data_stream = match &settings.source {
             Source::DirectPut => None,
             Source::Kinesis(settings) | Source::DataStream { settings, .. } => {
@@ -162,7 +158,7 @@ impl StreamStats {
         };
         let stream = settings.name.clone();
         let snapshot = StreamSnapshot { stream, data_stream, ..StreamSnapshot::default() };
-        let stats = Self(Mutex::new(Folded { snapshot, ..Folded::default() }));
+        let stats = Self { notices, folded: Mutex::new(Folded { snapshot, ..Folded::default() }) };
         stats.configure(settings);
         stats
     }
@@ -176,7 +172,39 @@ impl StreamStats {
     }
 
     pub(super) fn record(&self, event: StreamEvent) {
-        self.with(|folded| folded.fold(event));
+        let now_ms = Timestamp::now().as_millisecond();
+        self.with(|folded| {
+            // Within the lock, so that notices have the order of events.
+            self.notify(folded, &event, now_ms);
+            folded.history.record(&event, now_ms);
+            folded.fold(event);
+        });
+    }
+
+    fn notify(&self, folded: &Folded, event: &StreamEvent, at_ms: i64) {
+        let stream = || folded.snapshot.stream.clone();
+        match event {
+            StreamEvent::Invoked { invocation, failed_by_reason } => self.notices.send(|| Notice::Invocation {
+                stream: stream(),
+                invocation: invocation.clone(),
+                failed_by_reason: most_frequent(failed_by_reason),
+            }),
+            StreamEvent::Stored { object, .. } => {
+                self.notices.send(|| Notice::Object { stream: stream(), object: object.clone() });
+            }
+            StreamEvent::UploadRefused { error, is_first: true } if folded.uploads_refused == 0 => {
+                self.notices.send(|| Notice::StorageError { stream: stream(), at_ms, error: error.clone() });
+            }
+            StreamEvent::UploadRecovered if folded.uploads_refused == 1 => {
+                self.notices.send(|| Notice::StorageRecovered { stream: stream(), at_ms });
+            }
+            _ => {}
+        }
+    }
+
+    /// The last 15 minutes.
+    pub(super) fn history(&self) -> HistoryColumns {
+        self.with(|folded| folded.history.columns(&folded.snapshot.stream, Timestamp::now().as_millisecond()))
     }
 
     /// Records, bytes and times agree: a buffer has a time of its flush exactly if records wait in it.
@@ -185,7 +213,7 @@ impl StreamStats {
     }
 
     fn with<T>(&self, access: impl FnOnce(&mut Folded) -> T) -> T {
-        access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        access(&mut self.folded.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -196,6 +224,10 @@ impl Folded {
             StreamEvent::Accepted { records, bytes } => {
                 snapshot.accepted += records as u64;
                 snapshot.buffered.add(records, bytes);
+            }
+            StreamEvent::Refused { records, reason } => {
+                snapshot.refused += records;
+                snapshot.refused_by_reason.add(records, reason);
             }
             StreamEvent::BufferDue { shard, due: Some(due) } => drop(self.buffers_due.insert(shard, due)),
             StreamEvent::BufferDue { shard, due: None } => drop(self.buffers_due.remove(&shard)),
@@ -217,6 +249,10 @@ impl Folded {
             StreamEvent::FunctionProcesses(processes) => snapshot.in_lambda.functions = processes,
             StreamEvent::Invoked { invocation, failed_by_reason } => {
                 snapshot.retries += u64::from(invocation.attempt > 1);
+                *snapshot.invocations_by_outcome.entry(invocation.outcome).or_default() += 1;
+                if let Some(milliseconds) = invocation.duration() {
+                    snapshot.durations.add(milliseconds);
+                }
                 for (reason, failed) in failed_by_reason {
                     add(&mut snapshot.failed_by_reason, &reason, failed);
                 }
@@ -246,14 +282,17 @@ impl Folded {
                 self.destination_due = due;
             }
             StreamEvent::UploadStarted => _ = snapshot.first_upload.get_or_insert_with(Instant::now),
-            StreamEvent::UploadRefused { error } => {
-                self.refused += 1;
-                snapshot.has_refused = true;
-                snapshot.storage_error = Some(error);
+            StreamEvent::UploadRefused { error, is_first } => {
+                snapshot.storage_errors += 1;
+                if is_first {
+                    self.uploads_refused += 1;
+                    snapshot.has_refused = true;
+                    snapshot.storage_error = Some(error);
+                }
             }
             StreamEvent::UploadRecovered => {
-                self.refused -= 1;
-                if self.refused == 0 {
+                self.uploads_refused -= 1;
+                if self.uploads_refused == 0 {
                     snapshot.storage_error = None;
                 }
             }
@@ -295,50 +334,6 @@ impl Folded {
 fn push<T>(last: &mut VecDeque<T>, newest: T) {
     last.truncate(LAST - 1);
     last.push_front(newest);
-}
-
-/// The most values that are counted of one field: a function may write anything.
-const MAX_VALUES: usize = 200;
-const MAX_VALUE_BYTES: usize = 128;
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub(super) struct ValueCounts(BTreeMap<String, BTreeMap<String, u64>>);
-
-impl ValueCounts {
-    /// Lines that are no JSON objects are skipped.
-    pub(super) fn of(object: &[u8], fields: &[String]) -> Self {
-        let mut counts = Self(fields.iter().map(|field| (field.clone(), BTreeMap::new())).collect());
-        if fields.is_empty() {
-            return counts;
-        }
-        for line in object.split(|byte| *byte == b'\n') {
-            let Ok(line) = serde_json::from_slice::<Fields<'_>>(line) else { continue };
-            for (field, counts) in &mut counts.0 {
-                if let Some(value) = line.text(field) {
-                    add(counts, &value, 1);
-                }
-            }
-        }
-        counts
-    }
-
-    pub(super) fn add(&mut self, others: Self) {
-        for (field, others) in others.0 {
-            let counts = self.0.entry(field).or_default();
-            for (value, count) in others {
-                add(counts, &value, count);
-            }
-        }
-    }
-}
-
-pub(super) fn add(counts: &mut BTreeMap<String, u64>, value: &str, count: u64) {
-    if let Some(sum) = counts.get_mut(value) {
-        *sum += count;
-    } else if counts.len() < MAX_VALUES && value.len() <= MAX_VALUE_BYTES {
-        counts.insert(value.to_owned(), count);
-    }
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Uploader {
     pub(super) async fn store(&self, slot: Slot, object: Object, mut ticket: Option<Ticket>) {
         let Object { oldest_ms, bytes, receipts, failed_by_code, .. } = object;
         let kind = slot.kind;
-        let Context { settings, backlog, stats } = &*self.context;
+        let Context { settings, backlog, stats, .. } = &*self.context;
         // That error objects are not compressed is an assumption: no source says so.
         let compression = match kind {
             Kind::Error(_) => Compression::None,
@@ -106,7 +106,7 @@ impl Uploader {
     /// A delay holds no permit: other objects are uploaded meanwhile. Firehose retries for 24 hours (Firehose developer guide,
     /// "Understand data delivery in Amazon Data Firehose"), this one for as long as it runs.
     async fn put(&self, kind: Kind, path: &str, body: Bytes, compression: Compression) -> String {
-        let Context { settings, backlog, stats } = &*self.context;
+        let Context { settings, backlog, stats, .. } = &*self.context;
         let name = &settings.name;
         stats.record(StreamEvent::UploadStarted);
         let mut waiting: Option<Waiting<'_>> = None;
@@ -123,9 +123,8 @@ impl Uploader {
             if backlog.abandoned.load(Ordering::Relaxed) {
                 return std::future::pending().await;
             }
-            if waiting.is_none() {
-                stats.record(StreamEvent::UploadRefused { error: error.to_string() });
-            }
+            let is_first = waiting.is_none();
+            stats.record(StreamEvent::UploadRefused { error: error.to_string(), is_first });
             let report = || tracing::warn!("{name}: {error}; retrying until it succeeds");
             waiting.get_or_insert_with(|| self.outage.begin(report)).pause().await;
         };

@@ -176,6 +176,7 @@ fn defaults() -> Settings {
         click_stream: Some("mysfits-clicks".to_owned()),
         collector: None,
         verbose: false,
+        json: false,
         function_log: PathBuf::from("out/function.log"),
         functions: FunctionMap::default(),
         streams: vec![stream("mysfits-clicks")],

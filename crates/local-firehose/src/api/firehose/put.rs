@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::api::constraints::Constraints;
@@ -66,6 +67,18 @@ pub(super) fn read(body: &[u8], is_batch: bool) -> Result<Put, ApiError> {
         return Err(ApiError::invalid_argument("Records size exceeds 4 MB limit"));
     }
     Ok(Put { stream: stream.unwrap_or_default(), data })
+}
+
+/// The stream of a put that is refused as a whole, and how many records it has. Reads less than [`read`], and so accepts more.
+pub(super) fn refused(body: &[u8]) -> Option<(String, u64)> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Refused {
+        delivery_stream_name: String,
+        records: Option<Vec<IgnoredAny>>,
+    }
+    let Refused { delivery_stream_name, records } = serde_json::from_slice(body).ok()?;
+    Some((delivery_stream_name, records.map_or(1, |records| records.len() as u64)))
 }
 
 pub(super) fn record_response(mut results: Vec<Result<String, PutError>>) -> Result<Value, ApiError> {

@@ -38,6 +38,10 @@ impl Answer {
 }
 
 async fn serve(names: &[&str]) -> SocketAddr {
+    serve_with_registry(names).await.0
+}
+
+async fn serve_with_registry(names: &[&str]) -> (SocketAddr, Registry) {
     let (streams, mut folders) = (Registry::default(), Vec::new());
     for name in names {
         let (stream, folder) = stream(name);
@@ -50,14 +54,14 @@ async fn serve(names: &[&str]) -> SocketAddr {
     let options =
         ControlOptions { root: Root::Folder(root.path().to_owned()), functions, state: None, retention_bytes };
     folders.push(root);
-    let router = router(&Control::open(streams, options, log).await.unwrap(), Api::Firehose);
+    let router = router(&Control::open(streams.clone(), options, log).await.unwrap(), Api::Firehose);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let _until_the_end = folders;
         axum::serve(listener, router).await
     });
-    address
+    (address, streams)
 }
 
 /// A stream that accepts what comes.
@@ -110,6 +114,29 @@ async fn records_come_in_signed_or_not() {
 
     let ids = [&answer, &again].map(|answer| Uuid::parse_str(answer.header("x-amzn-requestid")).unwrap());
     assert_ne!(ids[0], ids[1]);
+}
+
+#[tokio::test]
+async fn the_records_of_an_invalid_request_are_counted_at_its_stream() {
+    let (address, streams) = serve_with_registry(&["clicks"]).await;
+    let refused = || streams.get("clicks").unwrap().snapshot().refused;
+    let valid = json!({ "Data": "aGk=" });
+    for (operation, input, expected) in [
+        ("PutRecordBatch", json!({ "DeliveryStreamName": "clicks", "Records": [valid, { "Data": "no base64" }] }), 2),
+        ("PutRecordBatch", json!({ "DeliveryStreamName": "clicks", "Records": vec![&valid; 501] }), 501),
+        ("PutRecordBatch", json!({ "DeliveryStreamName": "clicks", "Records": [] }), 0),
+        ("PutRecord", json!({ "DeliveryStreamName": "clicks", "Record": { "Data": 7 } }), 1),
+        // Without a stream.
+        ("PutRecord", json!({ "DeliveryStreamName": "others", "Record": valid }), 0),
+        ("PutRecord", json!({ "Record": valid }), 0),
+        ("PutRecord", json!([]), 0),
+    ] {
+        let before = refused();
+        assert_eq!(call(address, operation, input.clone()).await.status, 400, "{input}");
+        assert_eq!(refused() - before, expected, "{operation} {input}");
+    }
+    let batch = json!({ "DeliveryStreamName": "clicks", "Records": [valid] });
+    assert_eq!((call(address, "PutRecordBatch", batch).await.status, refused()), (200, 504));
 }
 
 #[tokio::test]

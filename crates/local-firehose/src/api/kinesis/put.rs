@@ -132,6 +132,21 @@ pub(super) fn read(body: &[u8], is_batch: bool, caller: &Scope) -> Result<Put, A
     Ok(Put { stream, records, after, dry_run: input.dry_run })
 }
 
+/// The stream of a put that is refused as a whole, and how many records it has. Reads less than [`read`], and so accepts more.
+pub(super) fn refused(body: &[u8], caller: &Scope) -> Option<(String, u64)> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Refused {
+        stream_name: Option<String>,
+        #[serde(rename = "StreamARN")]
+        stream_arn: Option<String>,
+        records: Option<Vec<IgnoredAny>>,
+    }
+    let Refused { stream_name, stream_arn, records } = serde_json::from_slice(body).ok()?;
+    let stream = stream_ref::name(stream_name, stream_arn.as_deref(), caller).ok()?;
+    Some((stream, records.map_or(1, |records| records.len() as u64)))
+}
+
 fn number(constraints: &mut Constraints, text: Option<&str>, path: &str, most_digits: usize) {
     let is_number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -150,17 +165,17 @@ const RETENTION_FULL: &str = "The records of all data streams take the memory of
 
 /// Why a record is not accepted.
 fn error(error: PutError, stream: &str, caller: &Scope) -> ApiError {
-    match error {
-        // The message was seen of Kinesis, for both operations. Entries of a data stream always have a shard.
-        PutError::Throttled(shard) => {
-            let shard = shard.map(|shard| shard.to_string()).unwrap_or_default();
-            let account = &caller.account;
-            let message = format!("Rate exceeded for shard {shard} in stream {stream} under account {account}.");
-            ApiError::bad_request(THROTTLED, message)
-        }
-        PutError::RetentionFull => ApiError::bad_request(THROTTLED, RETENTION_FULL),
-        PutError::Unavailable => ApiError::internal_failure(),
-    }
+    let shard = match error {
+        PutError::Throttled(shard) => Some(shard),
+        PutError::BacklogFull(shard) => shard,
+        PutError::RetentionFull => return ApiError::bad_request(THROTTLED, RETENTION_FULL),
+        PutError::Unavailable => return ApiError::internal_failure(),
+    };
+    // The message was seen of Kinesis, for both operations. Entries of a data stream always have a shard.
+    let shard = shard.map(|shard| shard.to_string()).unwrap_or_default();
+    let account = &caller.account;
+    let message = format!("Rate exceeded for shard {shard} in stream {stream} under account {account}.");
+    ApiError::bad_request(THROTTLED, message)
 }
 
 pub(super) fn record_response(

@@ -50,11 +50,41 @@ impl Served {
         Self { api: Kinesis::new(control), _folder: folder }
     }
 
+    fn refused(&self, stream: &str) -> u64 {
+        self.api.control.streams().get(stream).unwrap().snapshot().refused
+    }
+
     async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
         let caller = Scope::default();
         let call = Call { operation: operation.to_owned(), body: input.to_string().into_bytes().into(), caller };
         self.api.dispatch(call).await
     }
+}
+
+#[tokio::test]
+async fn the_records_of_an_invalid_request_are_counted_at_its_stream() {
+    let served = Served::start(&[("orders", 2)]).await;
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
+    let valid = json!({ "Data": "aGk=", "PartitionKey": "k" });
+    let after =
+        json!({ "StreamName": "orders", "Data": "aGk=", "PartitionKey": "k", "SequenceNumberForOrdering": "7" });
+    for (operation, input, refused) in [
+        ("PutRecords", json!({ "StreamName": "orders", "Records": [valid, { "Data": "aGk=" }] }), 2),
+        ("PutRecords", json!({ "StreamARN": arn, "Records": vec![&valid; 501] }), 501),
+        ("PutRecords", json!({ "StreamName": "orders", "Records": [valid, { "Data": 7, "PartitionKey": "k" }] }), 2),
+        ("PutRecord", json!({ "StreamName": "orders", "Data": "no base64", "PartitionKey": "k" }), 1),
+        ("PutRecord", after, 1),
+        // Without a stream.
+        ("PutRecord", json!({ "StreamName": "others", "Data": "aGk=", "PartitionKey": "k" }), 0),
+        ("PutRecord", json!({ "Data": "aGk=", "PartitionKey": "k" }), 0),
+        ("PutRecord", json!([]), 0),
+    ] {
+        let before = served.refused("orders");
+        served.call(operation, input.clone()).await.unwrap_err();
+        assert_eq!(served.refused("orders") - before, refused, "{operation} {input}");
+    }
+    served.call("PutRecords", json!({ "StreamName": "orders", "Records": [valid] })).await.unwrap();
+    assert_eq!(served.refused("orders"), 507);
 }
 
 #[tokio::test]

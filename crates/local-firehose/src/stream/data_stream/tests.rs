@@ -111,8 +111,27 @@ async fn each_shard_has_its_own_limits_of_records_and_bytes() {
         assert!((most..2 * most).contains(&placed), "{key}: {placed}");
         let shard = stream.settings.shards().of(hash_key(key));
         assert!(results[..most].iter().flatten().all(|placed| placed.shard == shard));
-        assert!(results.contains(&Err(PutError::Throttled(Some(shard)))));
+        assert!(results.contains(&Err(PutError::Throttled(shard))));
     }
+}
+
+/// Those of a configured data stream are at its delivery stream.
+#[tokio::test]
+async fn a_data_stream_counts_accepted_and_refused_records() {
+    let (settings, memory) = (DataStreamSettings::default(), RetentionMemory::new(1000));
+    let created = DataStream::retained("d", Timestamp::now(), settings, 24, memory, Notices::default());
+    created.put(vec![record("a", b"x"), record("a", &[b'x'; 2000]), record("b", b"x")]).await;
+    created.put(vec![record("a", &vec![b'x'; 2 * MB])]).await;
+    created.refuse(3, RefusalReason::Invalid);
+    let snapshot = serde_json::to_value(created.snapshot().unwrap()).unwrap();
+    let expected = serde_json::json!({ "rate": 1, "memory": 1, "invalid": 3 });
+    assert_eq!((&snapshot["accepted"], &snapshot["refused_by_reason"]), (&serde_json::json!(2), &expected));
+
+    let running = Running::start(2, false, |_| {});
+    running.data_stream.put(vec![record("a", &vec![b'x'; 2 * MB])]).await;
+    running.data_stream.refuse(3, RefusalReason::Invalid);
+    assert!(running.data_stream.snapshot().is_none());
+    assert_eq!(running.delivery.snapshot().refused, 4);
 }
 
 #[tokio::test]
@@ -128,7 +147,7 @@ async fn a_full_backlog_throttles_and_a_stopped_stream_is_unavailable() {
     let running = Running::start(2, false, |settings| settings.backlog_bytes = 1000);
     let results = running.data_stream.put(vec![record("a", b"x"), record("a", &[b'x'; 2000]), record("b", b"x")]).await;
     assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
-    assert_eq!(results[1], Err(PutError::Throttled(Some(ShardId(0)))));
+    assert_eq!(results[1], Err(PutError::BacklogFull(Some(ShardId(0)))));
     running.stop().await;
     assert_eq!(running.data_stream.put(vec![record("a", b"x")]).await, [Err(PutError::Unavailable)]);
 }
@@ -226,7 +245,7 @@ fn delivered(folder: &std::path::Path) -> String {
 
 fn retained(shards: u32) -> DataStream {
     let settings = DataStreamSettings { provisioned: NonZeroU32::new(shards), partition_key_field: None };
-    DataStream::retained("d", Timestamp::now(), settings, 24, RetentionMemory::new(10 * MB))
+    DataStream::retained("d", Timestamp::now(), settings, 24, RetentionMemory::new(10 * MB), Notices::default())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,8 +311,9 @@ async fn numbers_follow_those_that_a_reader_has_left() {
 async fn expired_records_leave_the_memory_of_an_idle_stream() {
     let memory = RetentionMemory::new(300);
     let settings = DataStreamSettings { provisioned: NonZeroU32::new(1), partition_key_field: None };
-    let [idle, other] =
-        ["idle", "other"].map(|name| DataStream::retained(name, Timestamp::now(), settings.clone(), 0, memory.clone()));
+    let [idle, other] = ["idle", "other"].map(|name| {
+        DataStream::retained(name, Timestamp::now(), settings.clone(), 0, memory.clone(), Notices::default())
+    });
     assert!(idle.put(vec![record("k", b"x")]).await[0].is_ok());
     assert_eq!(other.put(vec![record("k", b"x")]).await, [Err(PutError::RetentionFull)]);
     // Its time is that of the clock.

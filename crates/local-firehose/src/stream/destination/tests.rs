@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::stream::backlog::Context;
+use crate::stream::notices::Notices;
 use crate::stream::receipt::{Accepted, cost};
 use crate::stream::settings::StreamSettings;
 use firehose_model::prefix::Prefix;
@@ -32,7 +33,7 @@ impl Running {
         settings.prefix = prefix.clone();
         settings.backup_prefix = Some(Prefix::parse("source/", false).unwrap());
         let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
-        let context = Arc::new(Context::new(settings, None, &[]));
+        let context = Arc::new(Context::new(settings, None, &[], Notices::default()));
         let (items, taken) = mpsc::unbounded_channel();
         let destination = Destination::new(Uploader::new(Arc::clone(&context), bucket));
         let task = tokio::spawn(destination.run(taken));

@@ -4,6 +4,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
+use crate::stream::notices::Notices;
 use crate::stream::receipt::RECORD_BYTES;
 use crate::stream::settings::StreamSettings;
 use crate::stream::state::{Recovered, State};
@@ -21,7 +22,7 @@ impl Running {
     fn start(max_bytes: usize, file: Option<State>, last: Option<u64>) -> Self {
         let settings =
             StreamSettings { backlog_bytes: max_bytes, ..StreamSettings::untransformed("s", Path::new("nowhere")) };
-        let context = Arc::new(Context::new(settings, file, &[]));
+        let context = Arc::new(Context::new(settings, file, &[], Notices::default()));
         let (sender, buffers) = mpsc::unbounded_channel();
         let intake = Intake::new(Arc::clone(&context), Vec::new(), last, sender);
         Self { intake, context, buffers }
@@ -129,12 +130,51 @@ async fn accepted_records_are_forwarded_and_counted() {
 #[tokio::test]
 async fn each_entry_has_its_own_result() {
     let mut running = Running::start(RECORD_BYTES + 4, None, None);
-    let throttled = PutError::Throttled(Some(ShardId(7)));
+    let throttled = PutError::Throttled(ShardId(7));
     let entries = [Err(throttled), Ok(of_shard(1, &"a".repeat(9))), Ok(entry("YQo=")), Ok(entry("YQo="))];
     let results = running.intake.put(entries, |record| record.data.clone()).await;
-    let full = |shard| Err(PutError::Throttled(shard));
+    let full = |shard| Err(PutError::BacklogFull(shard));
     assert_eq!(results, [Err(throttled), full(Some(ShardId(1))), Ok("YQo=".to_owned()), full(None)]);
     assert_eq!(running.numbers().await.len(), 1);
+}
+
+fn refused(running: &Running) -> Vec<(RefusalReason, u64)> {
+    let snapshot = running.context.stats.snapshot();
+    assert_eq!(snapshot.refused, snapshot.refused_by_reason.total());
+    snapshot.refused_by_reason.iter().collect()
+}
+
+#[tokio::test]
+async fn each_refused_record_is_counted_once_by_its_reason() {
+    // Two records of one byte fit.
+    let running = Running::start(2 * (4 + RECORD_BYTES), None, None);
+    assert_eq!(refused(&running), []);
+    let results = running.put((0..500).map(|_| entry("YQo=")).collect()).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 2);
+    assert_eq!(refused(&running), [(RefusalReason::Backlog, 498)]);
+    let throttled = [Err(PutError::Throttled(ShardId(7))), Ok(entry("YQo=")), Err(PutError::Throttled(ShardId(7)))];
+    // Counted also if the client disconnects.
+    drop(running.intake.put(throttled, |_| ()));
+    assert_eq!(refused(&running), [(RefusalReason::Backlog, 499), (RefusalReason::Rate, 2)]);
+    running.intake.close();
+    running.put(vec![entry("YQo="), entry("YQo=")]).await;
+    let expected = [(RefusalReason::Backlog, 499), (RefusalReason::Rate, 2), (RefusalReason::Unavailable, 2)];
+    assert_eq!((refused(&running), running.context.stats.snapshot().accepted), (expected.to_vec(), 2));
+}
+
+/// One that is not written is refused; one that is read again is not.
+#[tokio::test]
+async fn records_that_cannot_be_written_are_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = open(folder.path());
+    let running = Running::start(2 * (4 + RECORD_BYTES), Some(state), None);
+    running.context.backlog.close().await;
+    running.put(vec![entry("YQo="), entry("YQo="), entry("YQo=")]).await;
+    let expected = [(RefusalReason::Backlog, 1), (RefusalReason::Unavailable, 2)];
+    assert_eq!(refused(&running), expected);
+    let read = (7, Record::from_shard(ShardId(1), 7, String::new(), 5, "YQo=".to_owned()));
+    assert_eq!(running.intake.accept_read([read]).await, Err(PutError::Unavailable));
+    assert_eq!(refused(&running), expected);
 }
 
 #[tokio::test]
@@ -183,14 +223,14 @@ async fn records_of_a_data_stream_keep_their_numbers() {
         let records = running.buffers.recv().await.unwrap();
         let numbers: Vec<u64> = records.iter().map(|accepted| accepted.receipt.sequence()).collect();
         assert_eq!((numbers, records[0].record.clone()), (vec![7, 9], read(7).1));
-        assert_eq!(running.intake.accept_read(Vec::new()).await, Err(PutError::Throttled(None)));
+        assert_eq!(running.intake.accept_read(Vec::new()).await, Err(PutError::BacklogFull(None)));
         assert_eq!(running.context.stats.snapshot().accepted, 2);
         running.intake.close();
         assert_eq!(running.intake.accept_read(vec![read(10)]).await, Err(PutError::Unavailable));
     }
     // One fits into the backlog.
     let mut running = Running::start(7 + RECORD_BYTES, None, None);
-    for (kept, left) in [(Ok(7), 1), (Err(PutError::Throttled(None)), 1)] {
+    for (kept, left) in [(Ok(7), 1), (Err(PutError::BacklogFull(None)), 1)] {
         assert_eq!(running.intake.accept_read(vec![read(7), read(8)]).await, kept);
         assert_eq!(running.context.backlog.unsettled(), left);
     }

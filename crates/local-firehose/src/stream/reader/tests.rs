@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::stream::backlog::Context;
 use crate::stream::intake::{Buffers, Entry};
+use crate::stream::notices::Notices;
 use crate::stream::receipt::{Accepted, cost};
 use crate::stream::retention::RetentionMemory;
 use crate::stream::settings::StreamSettings;
@@ -26,7 +27,7 @@ impl Running {
     fn new(backlog: usize, state: Option<State>) -> Self {
         let settings = StreamSettings::untransformed("s", Path::new("nowhere"));
         let settings = StreamSettings { backlog_bytes: backlog * cost("YQ==", "key"), ..settings };
-        let context = Arc::new(Context::new(settings, state, &[]));
+        let context = Arc::new(Context::new(settings, state, &[], Notices::default()));
         let (to_buffers, buffers): (Buffers, _) = mpsc::unbounded_channel();
         let intake = Arc::new(Intake::new(Arc::clone(&context), Vec::new(), None, to_buffers));
         Self { retention: Retention::new(SHARDS, 24, RetentionMemory::new(MB)), context, intake, buffers }
@@ -146,7 +147,7 @@ async fn records_that_expire_before_they_are_read_are_noticed() {
     // 1970.
     running.put_at(&[1], 0);
     assert_eq!(reading.next_shard(ShardId(1), u64::MAX), Some(ShardId(1)));
-    assert_eq!(reading.read(ShardId(1), u64::MAX).await, Err(PutError::Throttled(None)));
+    assert_eq!(reading.read(ShardId(1), u64::MAX).await, Err(PutError::BacklogFull(None)));
     assert!(reading.has_missed && reading.next_shard(ShardId(1), u64::MAX).is_none());
     // Others are read.
     reading.has_missed = false;

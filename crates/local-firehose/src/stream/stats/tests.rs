@@ -2,7 +2,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::values::MAX_VALUES;
 use super::*;
+use firehose_model::delivery::RecordOutcome;
 use firehose_model::prefix::ErrorOutputType;
 
 /// Records, bytes, and the seconds until a flush.
@@ -12,7 +14,7 @@ fn stats() -> StreamStats {
     let mut settings = StreamSettings::untransformed("s", Path::new("nowhere"));
     settings.buffer.interval = Duration::from_secs(60);
     settings.destination_buffer.interval = Duration::from_secs(300);
-    StreamStats::new(&settings)
+    StreamStats::new(&settings, Notices::default())
 }
 
 fn json_of(stats: &StreamStats) -> Value {
@@ -52,6 +54,7 @@ fn invoked(records: usize, attempt: u32) -> StreamEvent {
         cold: false,
         attempt,
         outcome: "reply",
+        results: None,
         service_requests: None,
     };
     StreamEvent::Invoked { invocation, failed_by_reason: BTreeMap::from([("unknown_id".to_owned(), 2)]) }
@@ -177,6 +180,75 @@ async fn a_snapshot_has_the_time_until_each_flush() {
 }
 
 #[test]
+fn refused_records_are_not_accepted() {
+    let stats = stats();
+    for (records, reason) in [(5, RefusalReason::Backlog), (2, RefusalReason::Invalid), (1, RefusalReason::Backlog)] {
+        stats.record(StreamEvent::Refused { records, reason });
+    }
+    let seen = json_of(&stats);
+    assert_eq!((&seen["accepted"], &seen["refused"]), (&json!(0), &json!(8)));
+    assert_eq!(seen["refused_by_reason"], json!({ "backlog": 6, "invalid": 2 }));
+    assert_eq!(stats.history().refused[179], 8);
+}
+
+/// The outcome, its results, and what the durations count.
+#[test]
+fn invocations_are_counted_by_outcome() {
+    let stats = stats();
+    let results = RecordResults::of(&[RecordOutcome::delivered("a"), RecordOutcome::Dropped, RecordOutcome::Dropped]);
+    for (outcome, results) in [("reply", Some(results)), ("reply", None), ("error", None), (NOT_STARTED, None)] {
+        let StreamEvent::Invoked { invocation, failed_by_reason } = invoked(3, 1) else { unreachable!() };
+        let invocation = InvocationSummary { outcome, results, ..invocation };
+        stats.record(StreamEvent::Invoked { invocation, failed_by_reason });
+    }
+    let seen = json_of(&stats);
+    assert_eq!(seen["invocations_by_outcome"], json!({ "reply": 2, "error": 1, "not_started": 1 }));
+    assert_eq!(stats.snapshot().durations.cumulative().last().unwrap().1, 3);
+    let of = |index: usize| ["ok", "dropped", "failed"].map(|result| seen["invocations"][index][result].clone());
+    assert_eq!((of(3), of(0)), ([json!(1), json!(2), json!(0)], [json!(null), json!(null), json!(null)]));
+}
+
+/// An event and the notices that it leads to, as JSON without times.
+#[test]
+fn subscribers_are_notified() {
+    let notices = Notices::default();
+    let settings = StreamSettings::untransformed("s", Path::new("nowhere"));
+    let stats = StreamStats::new(&settings, notices.clone());
+    let mut subscriber = notices.subscribe();
+    let refused = |is_first| StreamEvent::UploadRefused { error: "full".to_owned(), is_first };
+    let object = json!({
+        "event": "object", "stream": "s", "path": "Delivered/1", "kind": "delivered", "records": 1, "bytes": 0, "at_ms": 7
+    });
+    let invocation = json!({
+        "event": "invocation", "stream": "s", "at_ms": 7, "records": 1, "milliseconds": 1.5, "cold": false, "attempt": 2,
+        "outcome": "reply", "service_requests": null, "failed_by_reason": { "unknown_id": 2 }
+    });
+    for (event, expected) in [
+        (accepted(1, 0), None),
+        (started(None, 1, 0), None),
+        (invoked(1, 2), Some(invocation)),
+        (transformed(1, 0, 0), None),
+        // Two objects that the storage refuses.
+        (refused(true), Some(json!({ "event": "storage_error", "stream": "s", "error": "full" }))),
+        (refused(true), None),
+        (refused(false), None),
+        (StreamEvent::UploadRecovered, None),
+        (StreamEvent::UploadRecovered, Some(json!({ "event": "storage_recovered", "stream": "s" }))),
+        (stored(Kind::Delivered, 1, 0), Some(object)),
+    ] {
+        stats.record(event);
+        let mut found = subscriber.try_recv().ok().map(|notice| serde_json::to_value(notice).unwrap());
+        if let (Some(found), Some(expected)) = (&mut found, &expected)
+            && expected["at_ms"].is_null()
+        {
+            assert!(found.as_object_mut().unwrap().remove("at_ms").unwrap().is_i64());
+        }
+        assert_eq!(found, expected);
+    }
+    assert_eq!(stats.snapshot().storage_errors, 3);
+}
+
+#[test]
 fn retries_are_the_attempts_after_the_first_and_reasons_add_up() {
     let stats = stats();
     for attempt in [1, 2, 3, 1, 1, 2] {
@@ -236,7 +308,7 @@ fn the_storage_error_is_shown_until_all_objects_are_accepted() {
     let stats = stats();
     let uploads = || (stats.snapshot().first_upload.is_some(), stats.snapshot().has_refused);
     assert_eq!(uploads(), (false, false));
-    let refused = |error: &str| StreamEvent::UploadRefused { error: error.to_owned() };
+    let refused = |error: &str| StreamEvent::UploadRefused { error: error.to_owned(), is_first: true };
     for (event, expected) in [
         (StreamEvent::UploadStarted, None),
         (refused("a full disk"), Some("a full disk")),

@@ -28,6 +28,7 @@ const OPTIONS: &[Row] = &[
     (&[("burst", "8")], |s| s.burst = 8),
     (&[("function-log", "log")], |s| s.function_log = "log".into()),
     (&[("verbose", "true")], |s| s.verbose = true),
+    (&[("json", "true")], |s| s.json = true),
     (&[("stream", "a.b_C-1")], |s| {
         s.streams[0].name = "a.b_C-1".to_owned();
         s.click_stream = Some("a.b_C-1".to_owned());

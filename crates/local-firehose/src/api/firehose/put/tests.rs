@@ -150,7 +150,7 @@ fn a_response_has_each_record_in_order() {
             r#"{"Encrypted":false,"FailedPutCount":0,"RequestResponses":[{"RecordId":"a"},{"RecordId":"b"}]}"#,
         ),
         (
-            vec![Err(PutError::Throttled(None)), Ok("b".to_owned()), Err(PutError::Unavailable)],
+            vec![Err(PutError::BacklogFull(None)), Ok("b".to_owned()), Err(PutError::Unavailable)],
             concat!(
                 r#"{"Encrypted":false,"FailedPutCount":2,"RequestResponses":["#,
                 r#"{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."},{"RecordId":"b"},"#,
@@ -158,7 +158,7 @@ fn a_response_has_each_record_in_order() {
             ),
         ),
         (
-            vec![Err(PutError::Throttled(None))],
+            vec![Err(PutError::BacklogFull(None))],
             concat!(
                 r#"{"Encrypted":false,"FailedPutCount":1,"RequestResponses":["#,
                 r#"{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#
@@ -175,7 +175,7 @@ fn a_response_has_each_record_in_order() {
 fn the_response_to_one_record_is_its_id_or_an_error() {
     let accepted = record_response(vec![Ok("a".to_owned())]).unwrap();
     assert_eq!(accepted.to_string(), r#"{"Encrypted":false,"RecordId":"a"}"#);
-    let throttled = record_response(vec![Err(PutError::Throttled(None))]).unwrap_err();
+    let throttled = record_response(vec![Err(PutError::BacklogFull(None))]).unwrap_err();
     let body = r#"{"__type":"ServiceUnavailableException","message":"Slow down."}"#;
     assert_eq!((throttled.status.as_u16(), &*serde_json::to_string(&throttled).unwrap()), (500, body));
     assert_eq!(record_response(vec![Err(PutError::Unavailable)]), Err(ApiError::internal_failure()));

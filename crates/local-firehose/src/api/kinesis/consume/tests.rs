@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::api::kinesis::model::read;
-use crate::stream::{DataStreamSettings, PutEntry, RetentionMemory};
+use crate::stream::{DataStreamSettings, Notices, PutEntry, RetentionMemory};
 use firehose_model::batch::MB;
 use firehose_model::event::encode;
 
@@ -12,7 +12,7 @@ fn stream(shards: u32) -> DataStream {
     let settings = DataStreamSettings { provisioned: NonZeroU32::new(shards), partition_key_field: None };
     // It was created in an earlier run.
     let created = Timestamp::from_millisecond(Timestamp::now().as_millisecond() - 3_600_000).unwrap();
-    DataStream::retained("d", created, settings, 24, RetentionMemory::new(10 * MB))
+    DataStream::retained("d", created, settings, 24, RetentionMemory::new(10 * MB), Notices::default())
 }
 
 /// Puts records into the first shard, and returns their sequence numbers.

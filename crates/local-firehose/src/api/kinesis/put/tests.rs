@@ -231,7 +231,7 @@ fn an_answer_tells_where_each_record_is() {
     let expected = json!({ "ShardId": "shardId-000000000001", "SequenceNumber": "49" });
     assert_eq!(answer, expected);
     let rate = "Rate exceeded for shard shardId-000000000002 in stream orders under account 000000000000.";
-    let throttled = || Err(PutError::Throttled(Some(ShardId(2))));
+    let throttled = || Err(PutError::Throttled(ShardId(2)));
     assert_eq!(
         record_response("orders", &Scope::default(), vec![throttled()]),
         Err(ApiError::bad_request(THROTTLED, rate))
