@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::interrupts::Interrupts;
 use crate::progress::{Bar, Table};
 use crate::up::options::{FieldName, ServiceUrl, StreamName};
+use service_kit::count::records;
 
 /// The longest name of a data stream (Amazon Kinesis Data Streams API Reference, "CreateStream", "StreamName").
 const LONGEST_DATA_STREAM_NAME: usize = 128;
@@ -170,7 +171,7 @@ pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redr
     let on_progress = move |Progress { bytes_total, bytes, found, put }| {
         let drawn = bar.take().unwrap_or_else(|| Bar::new(Some(bytes_total)));
         drawn.0.set_position(bytes);
-        drawn.0.set_message(format!("{found} records, {put} put"));
+        drawn.0.set_message(format!("{}, {put} put", records(found)));
         bar.set(Some(drawn));
     };
     redrive::run(options, count(interrupts), Box::new(on_progress)).await

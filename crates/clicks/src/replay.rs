@@ -28,6 +28,7 @@ use crate::service::{self, LocalService};
 use crate::up::options::{self, BufferMb, ServiceUrl};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
 use firehose_model::source::SourceType;
+use service_kit::count::records;
 
 /// Transforms files with the processor, and writes the objects that Firehose would deliver.
 ///
@@ -199,8 +200,7 @@ async fn process(
         tokio::select! {
             biased;
             () = &mut interrupt => {
-                let records = event.records.len();
-                tracing::info!("interrupted: the batch in flight was discarded (records: {records})");
+                tracing::info!("interrupted: the batch in flight was discarded ({})", records(event.records.len() as u64));
                 return Ok(true);
             }
             done = session.process(&event) => done?,

@@ -19,6 +19,7 @@ use crate::input::Skipped;
 use crate::output::Output;
 use crate::packages::{self, PROCESSOR};
 use crate::progress::Bar;
+use service_kit::count::records;
 
 /// How many skipped parts are reported one by one. The quarantine has all of them.
 const MAX_REPORTED: u64 = 20;
@@ -98,7 +99,7 @@ impl Session {
         self.output.deliver(event, &result, Timestamp::now(), &self.arn)?;
         self.report.batch(&result.outcomes, duration);
         let Records { total, failed, .. } = &self.report.records;
-        self.progress.0.set_message(format!("{total} records, {failed} failed"));
+        self.progress.0.set_message(format!("{}, {failed} failed", records(*total)));
         Ok(())
     }
 
