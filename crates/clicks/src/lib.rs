@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
         #[cfg(not(feature = "aws"))]
         Err(error) if error.is::<NeedsAws>() => without_aws::run_with_aws(),
         Err(error) => {
-            tracing::error!("error: {error:#}");
+            tracing::error!("{error:#}");
             ExitCode::from(if is_usage(&error) { 2 } else { 1 })
         }
     }

@@ -1,14 +1,19 @@
-//! Standard error: a progress bar on a terminal, and a line for each event of this crate and of the libraries.
+//! Standard error: a progress bar or the status on a terminal, and a line for each event of this crate and of the libraries.
 
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use anstream::{AutoStream, ColorChoice};
+use clap::builder::styling::{Style, Styles};
 use indicatif::{ProgressBar, ProgressStyle};
-use tracing::Level;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 const TARGETS: [&str; 4] = ["clicks", "local_firehose", "redrive", "state_file"];
@@ -48,15 +53,46 @@ fn shown() -> std::sync::MutexGuard<'static, Option<ProgressBar>> {
 }
 
 pub(crate) fn print_events() {
+    let has_colours = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
     let lines = tracing_subscriber::fmt::layer()
-        .without_time()
-        .with_level(false)
-        .with_target(false)
+        .event_format(Labelled { has_colours })
         .with_ansi(false)
         .with_writer(|| StandardError);
     let targets = Targets::new().with_targets(TARGETS.map(|target| (target, Level::INFO)));
     // Fails if a subscriber is already set.
     let _set = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
+}
+
+/// Errors and warnings with a label, as clap and cargo have them.
+struct Labelled {
+    has_colours: bool,
+}
+
+impl Labelled {
+    fn label(&self, level: Level) -> Option<String> {
+        const STYLES: Styles = Styles::styled();
+        let (label, style) = match level {
+            Level::ERROR => ("error:", *STYLES.get_error()),
+            Level::WARN => ("warning:", STYLES.get_invalid().bold()),
+            _ => return None,
+        };
+        let style = if self.has_colours { style } else { Style::new() };
+        Some(format!("{style}{label}{style:#} "))
+    }
+}
+
+impl<S, N> FormatEvent<S, N> for Labelled
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if let Some(label) = self.label(*event.metadata().level()) {
+            writer.write_str(&label)?;
+        }
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
 }
 
 struct StandardError;

@@ -70,7 +70,7 @@ impl Session {
             outcome = &mut put => return outcome,
             () = stop.requested(1) => {}
         }
-        warn("interrupted: the call in flight is finished first; interrupt again to abort it");
+        tracing::info!("interrupted: the call in flight is finished first; interrupt again to abort it");
         tokio::select! {
             outcome = put => outcome,
             () = stop.requested(2) => PutOutcome::Unknown("interrupted".to_owned()),
