@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::interrupts::Interrupts;
 use local_firehose::registry::Registry;
-use local_firehose::stream::{DeliveryStream, StreamSnapshot};
+use local_firehose::stream::DeliveryStream;
 use service_kit::count::{counted, records};
 
 const POLL: Duration = Duration::from_millis(100);
@@ -107,13 +107,6 @@ fn report(streams: &[DeliveryStream], state: Option<&Path>) {
         if let Some(data_stream) = settings.data_stream().filter(|_| unread > 0) {
             tracing::warn!("{name}: {} of the data stream {data_stream} not read: lost", records(unread));
         }
-    }
-}
-
-pub(crate) fn print_totals(streams: &Registry) {
-    for stream in streams.by_age() {
-        let StreamSnapshot { stream: name, accepted, delivered, dropped, failed, .. } = stream.snapshot();
-        print(&format!("{name}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n"));
     }
 }
 

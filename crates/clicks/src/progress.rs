@@ -36,6 +36,16 @@ impl Bar {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = bar.with_style(style).with_message("starting");
         bar.enable_steady_tick(TICK);
+        Self::show(bar)
+    }
+
+    /// A line that is drawn with each of its messages.
+    pub(crate) fn status() -> Self {
+        let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self::show(ProgressBar::new_spinner().with_style(style))
+    }
+
+    fn show(bar: ProgressBar) -> Self {
         *shown() = Some(bar.clone());
         Self(bar)
     }
@@ -108,12 +118,20 @@ impl Write for StandardError {
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Table(Vec<(String, String)>);
+/// A sentence, and the numbers.
+#[derive(Debug)]
+pub(crate) struct Table {
+    summary: String,
+    rows: Vec<(String, String)>,
+}
 
 impl Table {
+    pub(crate) fn new(summary: String) -> Self {
+        Self { summary, rows: Vec::new() }
+    }
+
     pub(crate) fn row(&mut self, name: &str, value: impl Display) {
-        self.0.push((name.to_owned(), value.to_string()));
+        self.rows.push((name.to_owned(), value.to_string()));
     }
 
     pub(crate) fn non_zero(&mut self, numbers: &[(&str, u64)]) {
@@ -125,8 +143,9 @@ impl Table {
 
 impl Display for Table {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        let width = self.0.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-        self.0.iter().try_for_each(|(name, value)| {
+        writeln!(formatter, "{}\n", self.summary)?;
+        let width = self.rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+        self.rows.iter().try_for_each(|(name, value)| {
             let row = format!("{name:width$}  {value}");
             writeln!(formatter, "{}", row.trim_end())
         })

@@ -115,7 +115,8 @@ fn faults(up: &mut Up, rows: &[Row], reaches: impl Fn(usize) -> usize) {
     }
     assert_eq!(view["failed_by_code"], json!(by_code));
     let totals = format!(
-        "mysfits-clicks: {accepted} accepted, {all_delivered} delivered, {all_dropped} dropped, {all_failed} failed\n"
+        "{all_delivered} of {accepted} records delivered, {all_dropped} dropped, {all_failed} failed, none left\n\
+         mysfits-clicks: {accepted} accepted, {all_delivered} delivered, {all_dropped} dropped, {all_failed} failed\n"
     );
     assert_eq!((end.code, end.stdout), (Some(0), totals));
 }
