@@ -256,7 +256,6 @@ proptest::proptest! {
 #[test]
 fn content_is_described() {
     for (content, description) in [
-        (" \n", "nothing"),
         ("[1,\n2]", "a JSON array"),
         ("7", "a JSON value that is not an object"),
         ("{\"a\":\n1}", "a JSON object with `a`"),
