@@ -1,5 +1,5 @@
 import { Names } from 'aws-cdk-lib'
-import type { IRestApi } from 'aws-cdk-lib/aws-apigateway'
+import type { IRestApi, IStage } from 'aws-cdk-lib/aws-apigateway'
 import * as wafv2 from 'aws-cdk-lib/aws-wafv2'
 import { Construct } from 'constructs'
 import { check, type Fault, whole } from './check.ts'
@@ -43,8 +43,10 @@ export class ApiFirewall extends Construct {
   constructor(scope: Construct, id: string, props: ApiFirewallProps) {
     super(scope, id)
     const { api, bodyBytes, requestsPerFiveMinutes = 1000, managedRules = [] } = props
+    // CDK's type has it always.
+    const stage = api.deploymentStage as IStage | undefined
     check(
-      !api.deploymentStage && 'api: found an API without a stage; accepted: one with deploymentStage',
+      !stage && 'api: found an API without a stage; accepted: one with deploymentStage',
       whole('requestsPerFiveMinutes', requestsPerFiveMinutes, RATE.min, RATE.max),
       whole('bodyBytes', bodyBytes, 1, MAX_BYTES),
       ...managedFaults(managedRules),

@@ -27,7 +27,7 @@ export interface ClickBucketsProps extends ObjectRetention {
 }
 
 export interface IngestBucketsProps extends ObjectRetention {
-  /** The folders of delivered records, each with a slash at its end. */
+  /** The folders of delivered records, each with a trailing slash. */
   readonly folders: string[]
 }
 

@@ -6,6 +6,6 @@ import type { JsonSchema } from 'aws-cdk-lib/aws-apigateway'
  *
  * It is read instead of imported: the path is the same from `lib/` and from the package's `dist/`.
  */
-export const clickSchema: JsonSchema & Required<Pick<JsonSchema, 'properties'>> = JSON.parse(
+export const clickSchema = JSON.parse(
   readFileSync(new URL('../click.schema.json', import.meta.url), 'utf8'),
-)
+) as JsonSchema & Required<Pick<JsonSchema, 'properties'>>

@@ -32,7 +32,7 @@ export interface CollectorProps extends AliasedFunctionOptions, ApiOptions, Capa
   readonly hashKey?: SecretValue
   /** An existing data stream of this account and region. @default a new one */
   readonly dataStream?: kinesis.IStream
-  /** The customer managed key of a new data stream. @default the key that AWS manages */
+  /** The customer managed key of a new data stream, and of the queue. @default the keys that AWS manages */
   readonly encryptionKey?: kms.IKey
   /** How Firehose delivers the stream, under `rawdata/`. @default no delivery: other consumers read the data stream */
   readonly delivery?: Omit<ServiceDelivery, 'prefix' | 'processor'>
@@ -78,18 +78,7 @@ export class Collector extends Construct {
   /** @throws {Error} for invalid or contradictory props */
   constructor(scope: Construct, id: string, props: CollectorProps) {
     super(scope, id)
-    const {
-      settings = {},
-      hashKey,
-      shards,
-      retention,
-      dataStream,
-      encryptionKey,
-      delivery,
-      rate,
-      burst,
-      path = 'collect',
-    } = props
+    const { settings = {}, hashKey, encryptionKey, queue, rate, burst, path = 'collect' } = props
     check(
       ...apiFaults(this, props, { rate, burst }),
       ...throttleFaults(props),
@@ -99,18 +88,13 @@ export class Collector extends Construct {
       ),
     )
     const timeout = props.timeout ?? Duration.seconds(30)
-    this.stream = new ServiceStream(this, 'Stream', {
-      dataStream,
-      shards,
-      retention,
-      encryptionKey,
-      delivery: delivery && { ...delivery, prefix: layout.collected },
-    })
-    if (props.queue) {
+    this.stream = this.addStream(props)
+    if (queue) {
       this.queue = new QueueWithDeadLetters(this, 'Queue', {
         name: 'collect',
         // Six times the function's timeout ("Using Lambda with Amazon SQS", AWS Lambda developer guide).
         visibilityTimeout: Duration.seconds(6 * timeout.toSeconds()),
+        encryptionKey,
       })
     }
     const deployed = this.deploy(props, timeout)
@@ -143,6 +127,17 @@ export class Collector extends Construct {
     return this.queue.queue.grantSendMessages(grantee)
   }
 
+  private addStream({ dataStream, shards, retention, encryptionKey, queue, delivery }: CollectorProps): ServiceStream {
+    return new ServiceStream(this, 'Stream', {
+      dataStream,
+      shards,
+      retention,
+      // It may be the queue's alone.
+      encryptionKey: dataStream && queue ? undefined : encryptionKey,
+      delivery: delivery && { ...delivery, prefix: layout.collected },
+    })
+  }
+
   private deploy({ settings = {}, hashKey, ...options }: CollectorProps, timeout: Duration): AliasedFunction {
     const { dataStream } = this.stream
     const deployed = new AliasedFunction(this, 'Function', {
@@ -167,6 +162,7 @@ export class Collector extends Construct {
     })
     dataStream.encryptionKey?.grant(deployed, 'kms:GenerateDataKey')
     if (this.queue) {
+      this.queue.queue.encryptionMasterKey?.grant(deployed, 'kms:Decrypt')
       new lambda.EventSourceMapping(this, 'Source', {
         target: deployed.alias,
         eventSourceArn: this.queue.queue.queueArn,

@@ -2,7 +2,7 @@ import { Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
 import * as kinesis from 'aws-cdk-lib/aws-kinesis'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
-import { between, check, excluded, whole } from './check.ts'
+import { check, excluded, whole } from './check.ts'
 import { S3DeliveryStream, type S3DeliveryStreamProps } from './s3-delivery-stream.ts'
 
 /** The capacity of a data stream. */
@@ -39,32 +39,34 @@ export interface ServiceStreamProps extends Capacity {
   readonly delivery?: ServiceDelivery
 }
 
+const DEFAULT_RETENTION = Duration.hours(24)
+
 /** Why a prop excludes `dataStream`. */
 export const OF_A_NEW_STREAM = 'an existing data stream has settings of its own'
 
 /** A data stream, and a Firehose stream that delivers its records. */
 export class ServiceStream extends Construct {
   readonly dataStream: kinesis.IStream
-  /** Of a new data stream. That of an existing one is unknown. */
-  readonly retention: Duration
+  /** How long a new data stream keeps records. */
+  readonly retention?: Duration
   readonly delivery?: S3DeliveryStream
 
   /** @throws {Error} for invalid or contradictory props */
   constructor(scope: Construct, id: string, props: ServiceStreamProps) {
     super(scope, id)
     const { dataStream, delivery, ...created } = props
-    const { streamName, shards, retention } = created
+    const { streamName, shards, retention = DEFAULT_RETENTION } = created
     const isName = streamName === undefined || Token.isUnresolved(streamName) || /^[\w.-]{1,128}$/.test(streamName)
     check(
       ...(dataStream ? excluded('dataStream', created, OF_A_NEW_STREAM) : []),
       !isName && `streamName: found ${streamName}; accepted: 1 to 128 characters of [A-Za-z0-9_.-]`,
       whole('shards', shards, 1),
-      between('retention in hours', retention?.toHours(), 24, 8_760),
+      whole('retention in hours', retention.toHours({ integral: false }), 24, 8_760),
       delivery &&
         !/^.+\/$/.test(delivery.prefix) &&
         `prefix: found ${delivery.prefix}; accepted: a folder, such as orders/`,
     )
-    this.retention = retention ?? Duration.hours(24)
+    if (!dataStream) this.retention = retention
     this.dataStream = dataStream ?? this.create(created)
     if (delivery) this.delivery = new S3DeliveryStream(this, 'Delivery', { ...delivery, source: this.dataStream })
   }

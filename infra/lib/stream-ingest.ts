@@ -107,16 +107,11 @@ export class StreamIngest extends Construct {
   }
 
   private stream(name: string, choices: StreamChoices, { delivery, encryptionKey, processor }: StreamIngestProps) {
+    const { dataStream, shards, retention } = choices
+    // Unique by the stack's name, for a second copy.
+    const streamName = `${Stack.of(this).stackName}-${name}`
     return new ServiceStream(this, `Stream-${name}`, {
-      ...(choices.dataStream
-        ? { dataStream: choices.dataStream }
-        : // Unique by the stack's name, for a second copy.
-          {
-            streamName: `${Stack.of(this).stackName}-${name}`,
-            shards: choices.shards,
-            retention: choices.retention,
-            encryptionKey,
-          }),
+      ...(dataStream ? { dataStream } : { streamName, shards, retention, encryptionKey }),
       delivery: delivery && {
         ...delivery,
         prefix: `${name}/`,
@@ -126,7 +121,10 @@ export class StreamIngest extends Construct {
   }
 
   private newApi(props: StreamIngestProps): apigateway.RestApi {
-    const throttles = Object.entries(props.streams).map(([name, choices]) => [`/v2/${name}/POST`, throttle(choices)])
+    const throttles = Object.entries(props.streams).map(([name, choices]): [string, Throttle] => [
+      `/v2/${name}/POST`,
+      throttle(choices),
+    ])
     const api = regionalApi(this, {
       ...props,
       name: 'streams',

@@ -69,8 +69,9 @@ function collectorPart(collector: Collector, silence?: Duration): StreamPart {
   return { name, requests, stream, rows }
 }
 
+/** The app's streams are new, and delivered. */
 const limits = ({ delivery, retention }: ServiceStream, silence?: Duration): StreamLimits => ({
   late: lateAfter(delivery!.bufferingInterval),
-  retention,
+  retention: retention!,
   silence,
 })

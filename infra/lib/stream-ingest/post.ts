@@ -25,7 +25,7 @@ export interface PostTarget {
 export function addPosts(
   scope: Construct,
   api: apigateway.RestApiBase,
-  v2: apigateway.IResource,
+  v2: apigateway.Resource,
   { authorization, streams }: { authorization: Authorization; streams: PostTarget[] },
 ): ReadonlyMap<string, apigateway.Method> {
   const options = {

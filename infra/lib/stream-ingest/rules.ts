@@ -33,7 +33,7 @@ export function streamFaults(props: StreamIngestProps): Fault[] {
 }
 
 function faultsOf(name: string, choices: StreamChoices, { api, delivery, processor }: StreamIngestProps): Fault[] {
-  const { partitionKeyField: field, dataStream, shards, rate, burst } = choices
+  const { partitionKeyField: field, dataStream, shards, retention, rate, burst } = choices
   const prop = (key: string) => `streams.${name}.${key}`
   const ofName = nameFault(name)
   return [
@@ -43,7 +43,9 @@ function faultsOf(name: string, choices: StreamChoices, { api, delivery, process
       `${prop('partitionKeyField')}: found ${JSON.stringify(field).slice(0, 200)}; accepted: ${PARTITION_KEY_FIELD.accepted}`,
     ...throttleFaults(choices, prop('')),
     ...(api ? excluded('api', { [prop('rate')]: rate, [prop('burst')]: burst }, OF_THE_API) : []),
-    ...(dataStream ? excluded('dataStream', { [prop('shards')]: shards }, OF_A_NEW_STREAM) : []),
+    ...(dataStream
+      ? excluded('dataStream', { [prop('shards')]: shards, [prop('retention')]: retention }, OF_A_NEW_STREAM)
+      : []),
     choices.processor && !processor && `${prop('processor')}: found true; accepted: false, as there is no processor`,
     choices.processor && !delivery && `${prop('processor')}: found without delivery; accepted: both together`,
   ]

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SecretValue, Stack, Validations } from 'aws-cdk-lib'
+import { Duration, SecretValue, Stack, Validations } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as kinesis from 'aws-cdk-lib/aws-kinesis'
 import * as kms from 'aws-cdk-lib/aws-kms'
@@ -67,7 +67,7 @@ test('the function puts into an existing stream by its name, and may put into no
   const { COLLECTOR_STREAM } = only(template, 'AWS::Lambda::Function').Environment.Variables
   assert.equal(COLLECTOR_STREAM, 'carts-of-a-team')
   assert.deepEqual(
-    statements(template).filter(({ statement }) => /kinesis/.test(String(statement.Action))).map(({ statement }) => statement),
+    statements(template).filter(({ statement }) => String(statement.Action).includes('kinesis')).map(({ statement }) => statement),
     [{ Effect: 'Allow', Action: ['kinesis:PutRecord', 'kinesis:PutRecords'], Resource: ARN }],
   ) // prettier-ignore
 })
@@ -87,24 +87,39 @@ const KEYS: [name: string, Choose, uses: [role: string, action: string][]][] = [
     (stack) => ({ dataStream: encrypted(stack) }),
     [['CollectorFunctionRole', 'kms:GenerateDataKey']],
   ],
+  [
+    'the key of a new stream and of a queue',
+    (stack) => ({ encryptionKey: key(stack), queue: true }),
+    [['CollectorFunctionRole', 'kms:Decrypt,kms:GenerateDataKey']],
+  ],
+  [
+    'the key of a queue alone',
+    (stack) => ({ dataStream: existing(stack), encryptionKey: key(stack), queue: true }),
+    [['CollectorFunctionRole', 'kms:Decrypt']],
+  ],
 ]
 
 for (const [name, choose, uses] of KEYS) {
   test(`roles may use ${name}`, () => {
-    const found = statements(collector(choose).template).filter(({ statement }) => /kms/.test(String(statement.Action)))
+    const found = statements(collector(choose).template).filter(({ statement }) =>
+      String(statement.Action).includes('kms'),
+    )
     assert.deepEqual(
-      found.map(({ role, statement }) => [role.replace(/[0-9A-F]{8}$/, ''), statement.Action]),
+      found.map(({ role, statement }) => [role.replace(/[0-9A-F]{8}$/, ''), String(statement.Action)]),
       uses,
     )
     assert.ok(found.every(({ statement }) => statement.Resource !== '*'))
   })
 }
 
-test('a key encrypts a new stream', () => {
-  const { template } = collector((stack) => ({ encryptionKey: key(stack) }))
+test('a key encrypts a new stream and the queue', () => {
+  const { template } = collector((stack) => ({ encryptionKey: key(stack), queue: true }))
   const [keyId] = Object.keys(template.findResources('AWS::KMS::Key'))
   const { StreamEncryption } = only(template, 'AWS::Kinesis::Stream')
-  assert.deepEqual(StreamEncryption, { EncryptionType: 'KMS', KeyId: { 'Fn::GetAtt': [keyId, 'Arn'] } })
+  const arn = { 'Fn::GetAtt': [keyId, 'Arn'] }
+  assert.deepEqual(StreamEncryption, { EncryptionType: 'KMS', KeyId: arn })
+  const queues = propertiesOf(template, 'AWS::SQS::Queue').map(({ KmsMasterKeyId }) => KmsMasterKeyId)
+  assert.deepEqual(queues, [arn, arn])
 })
 
 for (const [whose, choose, counts, sourceArn] of [
@@ -223,14 +238,24 @@ const INVALID: [name: string, Choose, message: string][] = [
   ['no burst', () => ({ burst: 0 }), 'burst: found 0; accepted: a whole number from 1'],
   ['no shards', () => ({ shards: 0 }), 'shards: found 0; accepted: a whole number from 1'],
   [
+    'a short retention',
+    () => ({ retention: Duration.minutes(90) }),
+    'retention in hours: found 1.5; accepted: a whole number from 24 to 8760',
+  ],
+  [
     'a path',
     () => ({ path: '/collect' }),
     'path: found "/collect"; accepted: names of letters, digits, ., - and _, separated by /, such as v1/clicks',
   ],
   [
     'settings of a new stream',
-    (stack) => ({ dataStream: existing(stack), shards: 1, encryptionKey: key(stack) }),
-    `shards: ${OF_A_STREAM}\nencryptionKey: ${OF_A_STREAM}`,
+    (stack) => ({
+      dataStream: existing(stack),
+      shards: 1,
+      retention: Duration.days(7),
+      encryptionKey: key(stack),
+    }),
+    `shards: ${OF_A_STREAM}\nretention: ${OF_A_STREAM}\nencryptionKey: ${OF_A_STREAM}`,
   ],
   [
     'settings of a new API',

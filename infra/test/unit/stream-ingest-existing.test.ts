@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Stack, Validations } from 'aws-cdk-lib'
+import { Duration, Stack, Validations } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as kinesis from 'aws-cdk-lib/aws-kinesis'
 import * as kms from 'aws-cdk-lib/aws-kms'
@@ -200,6 +200,8 @@ const NAME = 'accepted: 1 to 64 characters of [A-Za-z0-9_.-], except ., .. and e
 const OF_THE_API =
   'found together with api; accepted: one of the two, as an existing API and its stage have settings of their own'
 
+const OF_A_STREAM = 'found together with dataStream; accepted: one of the two, as an existing data stream has settings of its own' // prettier-ignore
+
 const INVALID: [name: string, Choose, message: string][] = [
   ...['', '.', '..', 'a/b', 'a b', 'errors', 'rawdata', 'a'.repeat(65), '{stream-name}', '$util', 'é'].map(
     (name): [string, Choose, string] => [
@@ -226,9 +228,9 @@ const INVALID: [name: string, Choose, message: string][] = [
     'streams.orders.processor: found without delivery; accepted: both together',
   ],
   [
-    'shards of an existing stream',
-    (stack) => ({ streams: { orders: { dataStream: existing(stack), shards: 1 } } }),
-    'streams.orders.shards: found together with dataStream; accepted: one of the two, as an existing data stream has settings of its own',
+    'a capacity of an existing stream',
+    (stack) => ({ streams: { orders: { dataStream: existing(stack), shards: 1, retention: Duration.days(7) } } }),
+    `streams.orders.shards: ${OF_A_STREAM}\nstreams.orders.retention: ${OF_A_STREAM}`,
   ],
   [
     'a key for existing streams only',
