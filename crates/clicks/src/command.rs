@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
+use crate::examples::{TEMPLATE, examples};
 #[cfg(feature = "aws")]
 use crate::redrive::Redrive;
 use crate::replay::Replay;
@@ -14,7 +16,17 @@ use crate::without_aws::Redrive;
 
 /// Runs the click processor on this machine, with the transformation of Amazon Data Firehose.
 #[derive(Parser)]
-#[command(name = "clicks", version)]
+#[command(
+    name = "clicks",
+    version,
+    help_template = TEMPLATE,
+    before_help = examples(&[
+        ("The demo: a page, its clicks, and their objects", "clicks up"),
+        ("Only the APIs of Firehose and Kinesis, for your own tests", "clicks serve"),
+        ("Files through the function", "clicks replay fixtures/clicks.jsonl"),
+        ("Failed records back into a stream", "clicks redrive s3://BUCKET/errors --stream NAME --dry-run"),
+    ])
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -26,6 +38,7 @@ pub(crate) enum Command {
     Redrive(Redrive),
     Serve(Box<Serve>),
     Up(Box<Up>),
+    Completions(Completions),
 }
 
 /// Runs the whole pipeline on this machine: the page, a local Firehose, the function, and the storage.
@@ -36,18 +49,39 @@ pub(crate) enum Command {
 /// collector. Functions of streams that are created at run time are in [functions.NAME], as for `clicks serve --config`.
 #[derive(Args)]
 #[command(
+    help_template = TEMPLATE,
+    before_help = examples(&[
+        ("The demo, with the pages at http://127.0.0.1:8000/", "clicks up"),
+        ("Options in a file, with several streams", "clicks up --config fixtures/up.toml"),
+        ("A function in any language", "clicks up --function \"python3 -m awslambdaric app.handler\""),
+        ("Accepted records survive a kill", "clicks up --state out/state"),
+        ("Objects in S3", "clicks up --destination s3://BUCKET --s3-endpoint http://127.0.0.1:9000"),
+    ]),
     after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP, with all records delivered; 1 an error, or a destination \
                         that has accepted no object (--stop-seconds); 2 wrong usage; 130 aborted by a second interrupt."
 )]
 pub(crate) struct Up {
-    // This order puts the group "Other" last in the help.
-    #[command(flatten)]
-    pub(crate) stream: StreamOptions,
+    /// A TOML file with options; relative paths in it are relative to the current folder [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) pipeline: PipelineOptions,
 
-    /// A TOML file with options; relative paths in it are relative to the current folder [default: none]
-    #[arg(long, value_name = "FILE", help_heading = "Other")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stream: StreamOptions,
+}
+
+/// Prints the completions of a shell.
+#[derive(Args)]
+#[command(
+    help_template = TEMPLATE,
+    before_help = examples(&[
+        ("For this shell", "source <(clicks completions bash)"),
+        ("For each new one", "clicks completions fish > ~/.config/fish/completions/clicks.fish"),
+    ])
+)]
+pub(crate) struct Completions {
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
 }

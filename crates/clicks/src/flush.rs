@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::interrupts::Interrupts;
 use local_firehose::registry::Registry;
-use local_firehose::stream::{DeliveryStream, StreamSnapshot};
+use local_firehose::stream::DeliveryStream;
+use service_kit::count::{counted, records};
 
 const POLL: Duration = Duration::from_millis(100);
 
@@ -40,7 +41,7 @@ pub(crate) async fn end(
 pub(crate) async fn flush(streams: &[DeliveryStream], deadline: Instant, stop_within: Duration) -> bool {
     let left: u64 = streams.iter().map(|stream| stream.unsettled() + stream.unread()).sum();
     if left > 0 {
-        tracing::info!("flushing {left} records; press Ctrl-C again to exit at once");
+        tracing::info!("flushing {}; press Ctrl-C again to exit at once", records(left));
     }
     let stopped = streams.iter().map(|stream| async move {
         tokio::select! {
@@ -93,22 +94,19 @@ async fn unavailable(
 fn report(streams: &[DeliveryStream], state: Option<&Path>) {
     let left: u64 = streams.iter().map(DeliveryStream::unsettled).sum();
     if left > 0 {
-        let kept = state.map(|folder| format!("; {} keeps them for the next start", folder.display()));
-        let kept = kept.as_deref().unwrap_or(" and are lost (`--state DIR` would keep them)");
-        tracing::info!("{left} records were not flushed{kept}");
+        let (are, them) = if left == 1 { ("is", "it") } else { ("are", "them") };
+        let unflushed = counted(left, "record was not flushed", "records were not flushed");
+        if let Some(folder) = state.map(Path::display) {
+            tracing::warn!("{unflushed}; {folder} keeps {them} for the next start");
+        } else {
+            tracing::warn!("{unflushed} and {are} lost (`--state DIR` would keep {them})");
+        }
     }
     for stream in streams {
         let (name, unread, settings) = (stream.name(), stream.unread(), stream.settings());
         if let Some(data_stream) = settings.data_stream().filter(|_| unread > 0) {
-            tracing::info!("{name}: {unread} records of the data stream {data_stream} were not read and are lost");
+            tracing::warn!("{name}: {} of the data stream {data_stream} not read: lost", records(unread));
         }
-    }
-}
-
-pub(crate) fn print_totals(streams: &Registry) {
-    for stream in streams.by_age() {
-        let StreamSnapshot { stream: name, accepted, delivered, dropped, failed, .. } = stream.snapshot();
-        print(&format!("{name}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n"));
     }
 }
 

@@ -3,9 +3,11 @@
 mod command;
 mod edge;
 mod error;
+mod examples;
 mod flush;
 mod input;
 mod interrupts;
+mod listen;
 mod output;
 mod packages;
 mod progress;
@@ -16,6 +18,7 @@ mod serve;
 mod service;
 mod site;
 mod state;
+mod totals;
 mod up;
 #[cfg(not(feature = "aws"))]
 mod without_aws;
@@ -26,13 +29,19 @@ use std::time::Duration;
 
 #[cfg(feature = "aws")]
 use ::redrive::{RedriveError, Redriven};
+#[cfg(feature = "aws")]
+use clap::CommandFactory;
 use clap::Parser;
+#[cfg(feature = "aws")]
+use clap_complete::{Shell, generate};
 use object_storage::BucketError;
 #[cfg(not(feature = "aws"))]
 use object_storage::Destination;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
+#[cfg(feature = "aws")]
+use self::command::Completions;
 use self::command::{Cli, Command, Up};
 use self::error::UsageError;
 use self::interrupts::Interrupts;
@@ -54,7 +63,7 @@ pub fn main() -> ExitCode {
         #[cfg(not(feature = "aws"))]
         Err(error) if error.is::<NeedsAws>() => without_aws::run_with_aws(),
         Err(error) => {
-            tracing::error!("error: {error:#}");
+            tracing::error!("{error:#}");
             ExitCode::from(if is_usage(&error) { 2 } else { 1 })
         }
     }
@@ -72,6 +81,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Redrive(_) => Err(NeedsAws.into()),
             Command::Serve(arguments) => serve::run(&arguments, &mut Interrupts::listen()?).await,
             Command::Up(arguments) => up(&arguments).await,
+            #[cfg(feature = "aws")]
+            Command::Completions(Completions { shell }) => completions(shell),
+            // It does not know the options of `redrive`.
+            #[cfg(not(feature = "aws"))]
+            Command::Completions(_) => Err(NeedsAws.into()),
         }
     });
     // Stops the functions of aborted invocations. Everything else has finished.
@@ -112,15 +126,28 @@ async fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     up::run(settings, &mut Interrupts::listen()?).await
 }
 
+#[cfg(feature = "aws")]
+fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    generate(shell, &mut Cli::command(), "clicks", &mut script);
+    write(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Returns the error of the run, or else that of the output.
 fn print(report: &impl Serialize, table: &Table, json: bool, error: Option<anyhow::Error>) -> anyhow::Result<()> {
     let text = if json { serde_json::to_string_pretty(report)? + "\n" } else { table.to_string() };
-    match (error, io::stdout().write_all(text.as_bytes())) {
-        (Some(error), _) => Err(error),
-        // The reader has closed the pipe, as `head` does.
-        (None, Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        (None, written) => Ok(written?),
+    let written = write(text.as_bytes());
+    match error {
+        Some(error) => Err(error),
+        None => Ok(written?),
     }
+}
+
+/// On standard output. Its reader may close the pipe, as `head` does.
+fn write(bytes: &[u8]) -> io::Result<()> {
+    let written = io::stdout().write_all(bytes);
+    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
 fn exit_code(interrupted: bool, has_failed: bool) -> ExitCode {

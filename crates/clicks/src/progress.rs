@@ -1,14 +1,19 @@
-//! Standard error: a progress bar on a terminal, and a line for each event of this crate and of the libraries.
+//! Standard error: a progress bar or the status on a terminal, and a line for each event of this crate and of the libraries.
 
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use anstream::{AutoStream, ColorChoice};
+use clap::builder::styling::{Style, Styles};
 use indicatif::{ProgressBar, ProgressStyle};
-use tracing::Level;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 const TARGETS: [&str; 4] = ["clicks", "local_firehose", "redrive", "state_file"];
@@ -31,6 +36,16 @@ impl Bar {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = bar.with_style(style).with_message("starting");
         bar.enable_steady_tick(TICK);
+        Self::show(bar)
+    }
+
+    /// A line that is drawn with each of its messages.
+    pub(crate) fn status() -> Self {
+        let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self::show(ProgressBar::new_spinner().with_style(style))
+    }
+
+    fn show(bar: ProgressBar) -> Self {
         *shown() = Some(bar.clone());
         Self(bar)
     }
@@ -48,15 +63,46 @@ fn shown() -> std::sync::MutexGuard<'static, Option<ProgressBar>> {
 }
 
 pub(crate) fn print_events() {
+    let has_colours = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
     let lines = tracing_subscriber::fmt::layer()
-        .without_time()
-        .with_level(false)
-        .with_target(false)
+        .event_format(Labelled { has_colours })
         .with_ansi(false)
         .with_writer(|| StandardError);
     let targets = Targets::new().with_targets(TARGETS.map(|target| (target, Level::INFO)));
     // Fails if a subscriber is already set.
     let _set = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
+}
+
+/// Errors and warnings with a label, as clap and cargo have them.
+struct Labelled {
+    has_colours: bool,
+}
+
+impl Labelled {
+    fn label(&self, level: Level) -> Option<String> {
+        const STYLES: Styles = Styles::styled();
+        let (label, style) = match level {
+            Level::ERROR => ("error:", *STYLES.get_error()),
+            Level::WARN => ("warning:", STYLES.get_invalid().bold()),
+            _ => return None,
+        };
+        let style = if self.has_colours { style } else { Style::new() };
+        Some(format!("{style}{label}{style:#} "))
+    }
+}
+
+impl<S, N> FormatEvent<S, N> for Labelled
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if let Some(label) = self.label(*event.metadata().level()) {
+            writer.write_str(&label)?;
+        }
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
 }
 
 struct StandardError;
@@ -72,12 +118,20 @@ impl Write for StandardError {
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Table(Vec<(String, String)>);
+/// A sentence, and the numbers.
+#[derive(Debug)]
+pub(crate) struct Table {
+    summary: String,
+    rows: Vec<(String, String)>,
+}
 
 impl Table {
+    pub(crate) fn new(summary: String) -> Self {
+        Self { summary, rows: Vec::new() }
+    }
+
     pub(crate) fn row(&mut self, name: &str, value: impl Display) {
-        self.0.push((name.to_owned(), value.to_string()));
+        self.rows.push((name.to_owned(), value.to_string()));
     }
 
     pub(crate) fn non_zero(&mut self, numbers: &[(&str, u64)]) {
@@ -89,8 +143,9 @@ impl Table {
 
 impl Display for Table {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        let width = self.0.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-        self.0.iter().try_for_each(|(name, value)| {
+        writeln!(formatter, "{}\n", self.summary)?;
+        let width = self.rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+        self.rows.iter().try_for_each(|(name, value)| {
             let row = format!("{name:width$}  {value}");
             writeln!(formatter, "{}", row.trim_end())
         })

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum, value_parser};
 use jiff::Timestamp;
-use redrive::{ObjectSource, OnDamage, Options, Progress, RedriveError, Redriven, Report, Selection, StreamRef};
+use redrive::{
+    ObjectSource, OnDamage, Options, Progress, RecordCounts, RedriveError, Redriven, Report, Selection, StreamRef,
+};
 use tokio::sync::watch;
 
+use crate::examples::{TEMPLATE, examples};
 use crate::interrupts::Interrupts;
 use crate::progress::{Bar, Table};
 use crate::up::options::{FieldName, ServiceUrl, StreamName};
+use service_kit::count::{counted, records};
 
 /// The longest name of a data stream (Amazon Kinesis Data Streams API Reference, "CreateStream", "StreamName").
 const LONGEST_DATA_STREAM_NAME: usize = 128;
@@ -29,6 +33,15 @@ const LONGEST_DATA_STREAM_NAME: usize = 128;
 #[derive(Args)]
 #[command(
     group = ArgGroup::new("target").required(true).args(["stream", "data_stream"]),
+    help_template = TEMPLATE,
+    before_help = examples(&[
+        ("What would be put?", "clicks redrive s3://BUCKET/errors --stream NAME --dry-run"),
+        ("Some records; then the rest, without the limit", "clicks redrive s3://BUCKET/errors --stream NAME --limit 100"),
+        (
+            "Into a local pipeline",
+            "clicks redrive out/bucket/errors --stream mysfits-clicks --endpoint http://127.0.0.1:8001",
+        ),
+    ]),
     after_help = "Exit codes: 0 all selected records are in the stream; 1 the operator must act \
                         (held back, uncertain, corrupt, not moved), or it failed; 2 wrong usage; 130 interrupted by Ctrl-C, \
                         SIGTERM or SIGHUP. The first interrupt finishes the current call; the second aborts it."
@@ -86,16 +99,16 @@ pub(crate) struct Redrive {
 
     /// The most records per second, which leaves capacity for live ones. A larger record counts as one for each 512 bytes. The
     /// smallest default quota of a stream is 1 MiB/s.
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=100_000), help_heading = "Calls")]
     rate: u32,
 
     /// The file with the state of each record [default: ~/.local/state/clicks/redrive/STREAM@REGION.journal, for a data stream
     /// STREAM@kinesis@REGION.journal]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Journal")]
     journal: Option<PathBuf>,
 
     /// Continue with a journal that is damaged or missing; records may be put twice. Without this option, that is an error.
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", help_heading = "Journal")]
     damaged_journal: Option<DamagedJournal>,
 
     /// Move finished objects to this prefix of the bucket or folder.
@@ -103,11 +116,11 @@ pub(crate) struct Redrive {
     archive: Option<String>,
 
     /// The URL of another Firehose or Kinesis than AWS, such as http://127.0.0.1:8001 or http://127.0.0.1:8003 of `clicks up`.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Calls")]
     endpoint: Option<ServiceUrl>,
 
     /// The URL of another S3 than AWS, such as http://127.0.0.1:9000.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Calls")]
     s3_endpoint: Option<String>,
 
     /// Print the numbers as JSON instead of a table.
@@ -170,7 +183,7 @@ pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redr
     let on_progress = move |Progress { bytes_total, bytes, found, put }| {
         let drawn = bar.take().unwrap_or_else(|| Bar::new(Some(bytes_total)));
         drawn.0.set_position(bytes);
-        drawn.0.set_message(format!("{found} records, {put} put"));
+        drawn.0.set_message(format!("{}, {put} put", records(found)));
         bar.set(Some(drawn));
     };
     redrive::run(options, count(interrupts), Box::new(on_progress)).await
@@ -187,8 +200,34 @@ fn count(mut interrupts: Interrupts) -> watch::Receiver<u32> {
     receiver
 }
 
+fn summary(Report { objects, records: counts, dry_run, limit_reached, interrupted, .. }: &Report) -> String {
+    let RecordCounts { found, selected, put, left, .. } = *counts;
+    let is_complete = !limit_reached && !interrupted && objects.unreadable == 0;
+    let mut parts = vec![match (selected, dry_run) {
+        (0, _) => "no record to put".to_owned(),
+        (_, true) => format!("{selected} of {} to put", records(found)),
+        (_, false) => format!("{put} of {} put", records(selected)),
+    }];
+    parts.extend((left > 0).then(|| format!("{left} left")));
+    parts.extend((selected > 0 && !dry_run && left == 0 && is_complete).then(|| "none left".to_owned()));
+    for (number, what) in [
+        (counts.uncertain_now, "uncertain"),
+        (counts.failed_again + counts.uncertain, "held back"),
+        (counts.put_before, "put before"),
+        (counts.not_selected, "not selected"),
+        (counts.corrupt + counts.corrupt_before, "corrupt"),
+    ] {
+        parts.extend((number > 0).then(|| format!("{number} {what}")));
+    }
+    let unreadable = || counted(objects.unreadable, "unreadable object", "unreadable objects");
+    parts.extend((objects.unreadable > 0).then(unreadable));
+    parts.extend(limit_reached.then(|| "stopped by --limit".to_owned()));
+    parts.extend(interrupted.then(|| "interrupted".to_owned()));
+    parts.join(", ")
+}
+
 pub(crate) fn table(report: &Report) -> Table {
-    let mut table = Table::default();
+    let mut table = Table::new(summary(report));
     let Report { objects, records, dry_run, .. } = report;
     table.row("objects", objects.found);
     table.row("  done", objects.done);
@@ -247,7 +286,7 @@ fn counts<K>(table: &mut Table, title: &str, counts: &BTreeMap<K, u64>, name: im
 
 #[cfg(test)]
 mod tests {
-    use redrive::{Age, ObjectCounts, RecordCounts};
+    use redrive::{Age, ObjectCounts};
 
     use super::*;
 
@@ -260,6 +299,8 @@ mod tests {
         report.selected_by_age = [(Age::OverAnHour, 1), (Age::Unknown, 1)].into();
         report.selected_by_function = [("arn:f".to_owned(), 2)].into();
         let expected = "\
+2 of 2 records put, none left, 3 held back
+
 objects                              2
   done                               1
 records                              5
@@ -282,6 +323,30 @@ journal                              l
         assert_eq!(table(&report).to_string(), expected);
         report.dry_run = true;
         let dry = table(&report).to_string();
+        assert!(dry.starts_with("2 of 5 records to put, 3 held back\n\n"), "{dry}");
         assert!(dry.contains("\n  to put") && dry.ends_with("  nothing was put or written\n"));
+    }
+
+    #[test]
+    fn a_summary_says_what_is_left() {
+        let counts = RecordCounts { found: 9, selected: 3, put: 3, ..RecordCounts::default() };
+        let of = |records: RecordCounts| Report { records, ..Report::default() };
+        let unreadable = ObjectCounts { unreadable: 1, ..ObjectCounts::default() };
+        for (report, expected) in [
+            (of(RecordCounts::default()), "no record to put"),
+            (of(RecordCounts { put_before: 9, ..RecordCounts::default() }), "no record to put, 9 put before"),
+            (of(RecordCounts { selected: 1, put: 1, ..counts.clone() }), "1 of 1 record put, none left"),
+            (of(RecordCounts { put: 1, left: 2, ..counts.clone() }), "1 of 3 records put, 2 left"),
+            (
+                of(RecordCounts { put: 2, uncertain_now: 1, corrupt: 1, corrupt_before: 1, ..counts.clone() }),
+                "2 of 3 records put, none left, 1 uncertain, 2 corrupt",
+            ),
+            // More may be left than is counted.
+            (Report { limit_reached: true, ..of(counts.clone()) }, "3 of 3 records put, stopped by --limit"),
+            (Report { interrupted: true, ..of(counts.clone()) }, "3 of 3 records put, interrupted"),
+            (Report { objects: unreadable, ..of(counts) }, "3 of 3 records put, 1 unreadable object"),
+        ] {
+            assert_eq!(summary(&report), expected);
+        }
     }
 }

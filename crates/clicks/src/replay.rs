@@ -20,6 +20,7 @@ use self::feed::{Fed, feed};
 use self::report::Report;
 use self::session::Session;
 use crate::error::UsageError;
+use crate::examples::{TEMPLATE, examples};
 use crate::input::{self, Contents, Source};
 use crate::output::{self, Output};
 use crate::packages::{self, PROCESSOR, variable_of_processor};
@@ -28,6 +29,7 @@ use crate::service::{self, LocalService};
 use crate::up::options::{self, BufferMb, ServiceUrl};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
 use firehose_model::source::SourceType;
+use service_kit::count::records;
 
 /// Transforms files with the processor, and writes the objects that Firehose would deliver.
 ///
@@ -38,6 +40,12 @@ use firehose_model::source::SourceType;
 /// (`metadata.partitionKeys`) are ignored: all records have one prefix.
 #[derive(Args)]
 #[command(
+    help_template = TEMPLATE,
+    before_help = examples(&[
+        ("Events, clicks, a source backup or error objects", "clicks replay fixtures/direct-put.json fixtures/clicks.jsonl"),
+        ("Do failed records succeed now?", "clicks replay out/bucket/errors"),
+        ("Another service, and standard input", "zcat backup.gz | clicks replay - --service https://api.example/prod"),
+    ]),
     after_help = "Exit codes: 0 done; 1 a record failed (see --allow-failed), something was skipped, or the replay failed; \
                         2 wrong usage or unknown input; 130 interrupted by Ctrl-C, SIGTERM or SIGHUP, with a report of the processed records."
 )]
@@ -47,26 +55,26 @@ pub(crate) struct Replay {
     inputs: Vec<PathBuf>,
 
     /// The function's executable [default: the processor of this workspace, built when needed]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", help_heading = "Function")]
     function: Option<PathBuf>,
 
     /// The mysfits service's base URL [default: a local service, which is started]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Service")]
     service: Option<ServiceUrl>,
 
     /// A folder of JSON files, which the local service serves instead of the mysfits: products/7.json is the response to
     /// GET /products/7, and products.json to GET /products.
-    #[arg(long, value_name = "DIR", conflicts_with = "service")]
+    #[arg(long, value_name = "DIR", conflicts_with = "service", help_heading = "Service")]
     service_files: Option<PathBuf>,
 
     /// The delay of each response of the local service, in milliseconds.
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "service")]
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "service", help_heading = "Service")]
     service_latency_ms: u64,
 
     /// A variable of the function's environment; may be given several times. The function inherits LOOKUP_* (except
     /// LOOKUP_API_URL: use --service), ON_*, EVENT_FIELDS, REQUIRED_FIELDS, RECORD_FIELDS, PARTITION_KEYS, AWS_LAMBDA_LOG_LEVEL
     /// and SSL_CERT_FILE from this environment. AWS credentials, for LOOKUP_AUTH=iam or LOOKUP_SECRET_ARN, are not inherited.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = variable_of_processor)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = variable_of_processor, help_heading = "Function")]
     env: Vec<(String, String)>,
 
     /// The folder of the delivered and the error objects, new or empty [default: out/replay-TIME]
@@ -75,23 +83,23 @@ pub(crate) struct Replay {
 
     /// The source of clicks, backups and error objects. It sets the form of events, and the largest record (1,000 KiB for Direct
     /// PUT; 10 MiB for a data stream, within Lambda's 6 MB). Events have a source of their own.
-    #[arg(long, value_name = "SOURCE", default_value = "direct-put")]
+    #[arg(long, value_name = "SOURCE", default_value = "direct-put", help_heading = "Batches")]
     source: options::Source,
 
     /// The size of a batch's data, as Firehose's BufferSizeInMBs: 0.2 to 3.
-    #[arg(long, value_name = "MB", default_value_t = DEFAULT_BUFFER_MB, value_parser = |text: &str| text.parse().map(|BufferMb(megabytes)| megabytes))]
+    #[arg(long, value_name = "MB", default_value_t = DEFAULT_BUFFER_MB, value_parser = |text: &str| text.parse().map(|BufferMb(megabytes)| megabytes), help_heading = "Batches")]
     buffer_mb: f64,
 
     /// The most records of a batch. Firehose documents no such limit.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_BUFFER_RECORDS, value_parser = value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_BUFFER_RECORDS, value_parser = value_parser!(u32).range(1..=100_000), help_heading = "Batches")]
     buffer_records: u32,
 
     /// Retries of a failed invocation, as Firehose's NumberOfRetries.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(0..=300))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(0..=300), help_heading = "Function")]
     retries: u32,
 
     /// The function's timeout in seconds; Firehose waits for 300 at most.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = value_parser!(u64).range(1..=300))]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = value_parser!(u64).range(1..=300), help_heading = "Function")]
     timeout_seconds: u64,
 
     /// Exit with 0 although records failed. Skipped content still exits with 1.
@@ -199,8 +207,7 @@ async fn process(
         tokio::select! {
             biased;
             () = &mut interrupt => {
-                let records = event.records.len();
-                tracing::info!("interrupted: the batch in flight was discarded (records: {records})");
+                tracing::info!("interrupted: the batch in flight was discarded ({})", records(event.records.len() as u64));
                 return Ok(true);
             }
             done = session.process(&event) => done?,

@@ -9,14 +9,15 @@ use clap::Args;
 use tokio::time::Instant;
 
 use crate::error::UsageError;
-use crate::flush::{end, flush, print, print_totals};
+use crate::examples::{TEMPLATE, examples};
+use crate::flush::{end, flush, print};
 use crate::interrupts::Interrupts;
-use crate::state;
-use crate::up::could_not_listen;
+use crate::listen::{could_not_listen, warn_beyond_loopback};
 use crate::up::options::{Host, Port, Whole};
 use crate::up::settings::functions_of;
 #[cfg(not(feature = "aws"))]
 use crate::without_aws::NeedsAws;
+use crate::{state, totals};
 use firehose_model::batch::MB;
 use local_firehose::control::{ControlOptions, Root};
 use local_firehose::{Server, ServerError, ServerOptions};
@@ -30,31 +31,40 @@ const S3: &str = "s3://";
 /// a port of its own.
 #[derive(Args)]
 #[command(
+    help_template = TEMPLATE,
+    before_help = examples(&[
+        ("The APIs at http://127.0.0.1:4500", "clicks serve"),
+        ("A client of them", "AWS_ENDPOINT_URL=http://127.0.0.1:4500 aws firehose list-delivery-streams"),
+        (
+            "A function, and records that survive a kill",
+            "clicks serve --function-map f=\"python3 -m awslambdaric app.handler\" --state out/state",
+        ),
+    ]),
     after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP, with all records delivered; 1 an error, or a destination \
                         that has accepted no object (--stop-seconds); 2 wrong usage; 130 aborted by a second interrupt."
 )]
 pub(crate) struct Serve {
     /// The address to listen on; one that is not loopback opens the port to the network
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", help_heading = "Address")]
     host: Host,
 
     /// The port of both APIs, for `--endpoint-url` of the AWS CLI and SDKs; 0 is any free one
-    #[arg(long, value_name = "PORT", default_value = "4500")]
+    #[arg(long, value_name = "PORT", default_value = "4500", help_heading = "Address")]
     port: Port,
 
     /// Where the buckets of streams are: each a folder in this one, or with s3:// the bucket of its name in S3
-    #[arg(long, value_name = "DIR|s3://", default_value = "out/buckets")]
+    #[arg(long, value_name = "DIR|s3://", default_value = "out/buckets", help_heading = "Destination")]
     destination: String,
 
     /// The URL of an S3-compatible service, such as MinIO [default: Amazon's]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Destination")]
     s3_endpoint: Option<String>,
 
     /// The command of a Lambda function, a runtime client in any language; may be given several times
     ///
     /// NAME is the function's name or its ARN, as in the processor of a stream. Quotes are as in a shell. Without an entry, each
     /// invocation fails, as that of a missing function.
-    #[arg(long, value_name = "NAME=COMMAND")]
+    #[arg(long, value_name = "NAME=COMMAND", help_heading = "Functions")]
     function_map: Vec<String>,
 
     /// A TOML file with a table [functions.NAME] for each function [default: none]
@@ -62,7 +72,7 @@ pub(crate) struct Serve {
     /// NAME is as in `--function-map`. Keys are `command`, `directory` (the working directory), `env` (a table), `memory-mb` (128 to
     /// 10240, not enforced; default 128) and `timeout-seconds` (1 to 300; default 300). Relative paths are relative to the current
     /// folder.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Functions")]
     config: Option<PathBuf>,
 
     /// The memory for the records of all data streams, in MB: 1 to 65536
@@ -78,15 +88,15 @@ pub(crate) struct Serve {
     state: Option<PathBuf>,
 
     /// The file of the functions' logs
-    #[arg(long, value_name = "FILE", default_value = "out/function.log")]
+    #[arg(long, value_name = "FILE", default_value = "out/function.log", help_heading = "Functions")]
     function_log: PathBuf,
 
     /// Print the functions' logs, which are in `--function-log` in any case
-    #[arg(long, short)]
+    #[arg(long, short, help_heading = "Functions")]
     verbose: bool,
 
     /// How long a stop waits for a destination that has accepted no object of this run, in seconds: 0 to 3600
-    #[arg(long, value_name = "N", default_value = "30")]
+    #[arg(long, value_name = "N", default_value = "30", help_heading = "Destination")]
     stop_seconds: Whole<0, 3600>,
 }
 
@@ -139,6 +149,7 @@ pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyho
     if let Some(folder) = &arguments.state {
         state::report(folder, server.streams());
     }
+    warn_beyond_loopback(host);
     print(&format!("{:<10}{}\n", "endpoint", server.url()));
     interrupts.next().await;
     let deadline = Instant::now() + stop_within;
@@ -148,7 +159,7 @@ pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyho
         flush(&streams.by_age(), deadline, stop_within).await
     };
     let code = end(stopped, &streams, arguments.state.as_deref(), interrupts).await;
-    print_totals(&streams);
+    print(&totals::report(&streams));
     Ok(code)
 }
 

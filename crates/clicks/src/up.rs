@@ -7,16 +7,24 @@ mod json;
 mod pipeline;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use self::json::{JsonLines, Ready, ReadyStream};
 use self::pipeline::Pipeline;
-pub(crate) use self::pipeline::could_not_listen;
 use self::settings::Settings;
-use crate::flush::{end, flush, print, print_totals};
+use crate::edge::Collector;
+use crate::flush::{end, flush, print};
 use crate::interrupts::Interrupts;
+use crate::listen::warn_beyond_loopback;
+use crate::progress::Bar;
+use crate::totals;
+use local_firehose::registry::Registry;
 use local_firehose::stream::{Source, StreamSettings};
+
+const STATUS_PERIOD: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyhow::Result<ExitCode> {
     let mut pipeline = tokio::select! {
@@ -24,10 +32,26 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyh
         () = interrupts.next() => return Ok(ExitCode::SUCCESS),
         started = Pipeline::start(&settings) => started?,
     };
+    warn_beyond_loopback(settings.host);
     let json = pipeline.notices.take().map(|notices| JsonLines::start(&ready(&pipeline, &settings), notices));
     if json.is_none() {
         print(&addresses(&pipeline, &settings));
     }
+    let streams = pipeline.streams.clone();
+    let collector = pipeline.collector.clone();
+    let run = until_stopped(pipeline, &settings, interrupts);
+    if let Some(json) = json {
+        // A status would be among its lines, if both are on one terminal.
+        let code = run.await;
+        json.stop(&streams).await;
+        return Ok(code);
+    }
+    let code = with_status(&streams, collector, run).await;
+    print(&totals::report(&streams));
+    Ok(code)
+}
+
+async fn until_stopped(pipeline: Pipeline, settings: &Settings, interrupts: &mut Interrupts) -> ExitCode {
     interrupts.next().await;
     let deadline = Instant::now() + settings.stop_within;
 
@@ -48,12 +72,27 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyh
         }
         flushed
     };
-    let code = end(stopped, &streams, settings.state.as_deref(), interrupts).await;
-    match json {
-        Some(json) => json.stop(&streams).await,
-        None => print_totals(&streams),
+    end(stopped, &streams, settings.state.as_deref(), interrupts).await
+}
+
+/// Shows the numbers of all streams in the last line of a terminal until `run` is done.
+async fn with_status<T>(streams: &Registry, collector: Option<Arc<Collector>>, run: impl Future<Output = T>) -> T {
+    let line = Bar::status();
+    let update = async {
+        loop {
+            let refused = collector.as_ref().map_or(0, |collector| collector.counts().refused.total());
+            line.0.set_message(totals::status(streams, refused));
+            sleep(STATUS_PERIOD).await;
+        }
+    };
+    if line.0.is_hidden() {
+        return run.await;
     }
-    Ok(code)
+    tokio::select! {
+        biased;
+        done = run => done,
+        () = update => unreachable!("it has no end"),
+    }
 }
 
 /// The addresses by name.

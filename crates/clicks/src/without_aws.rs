@@ -31,6 +31,6 @@ pub(crate) fn run_with_aws() -> ExitCode {
         .args(std::env::args_os().skip(1));
     let error = cargo.exec();
     let program = cargo.get_program().display();
-    tracing::error!("error: {NeedsAws}, and could not run {program} to build one with it: {error}");
+    tracing::error!("{NeedsAws}, and could not run {program} to build one with it: {error}");
     ExitCode::FAILURE
 }

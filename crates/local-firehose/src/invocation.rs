@@ -1,5 +1,7 @@
 //! Invokes a function with one event, with retries, and reads the metrics of its log.
 
+mod failed_attempts;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 
@@ -7,6 +9,7 @@ use runtime_api::{Function, Invocation, InvokeError, Outcome, Request};
 use serde::Deserialize;
 use uuid::Uuid;
 
+pub use self::failed_attempts::FailedAttempts;
 use crate::outage::{Outage, Waiting};
 use firehose_model::delivery::{self, ErrorCode, Evaluation, RecordOutcome};
 use firehose_model::event::{Event, Record};
@@ -111,8 +114,16 @@ pub fn with_cause(error: &dyn Error) -> String {
 /// are a part.
 #[must_use]
 pub fn describe(invocation: &Invocation) -> String {
-    let how = how_it_ended(&invocation.outcome);
-    if invocation.received { how } else { how + " before it requested an event, " + &last_lines(&invocation.logs) }
+    let (error, log) = error_and_log(invocation);
+    error + &log
+}
+
+fn error_and_log(Invocation { outcome, received, logs, .. }: &Invocation) -> (String, String) {
+    let error = how_it_ended(outcome);
+    if *received {
+        return (error, String::new());
+    }
+    (error + " before it requested an event", format!(", {}", last_lines(logs)))
 }
 
 fn how_it_ended(outcome: &Outcome) -> String {

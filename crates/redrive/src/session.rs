@@ -128,7 +128,9 @@ impl Session {
         if let Some(archive) = &options.archive {
             found.retain(|object| !object.key.starts_with(archive));
         }
-        if found.is_empty() {
+        if found.is_empty() && options.source.is_file() {
+            tracing::warn!("{} is empty, or hidden: it has no record", options.source);
+        } else if found.is_empty() {
             tracing::warn!("no object in {}: a prefix consists of whole parts between slashes", options.source);
         }
         let journal = Journal::open(&path, options.dry_run, options.on_damage)?;

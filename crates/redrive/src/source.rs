@@ -17,6 +17,11 @@ pub struct ObjectSource {
 }
 
 impl ObjectSource {
+    /// Whether it is a file of this machine.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self.store, Destination::Folder(_)) && self.object.is_some()
+    }
+
     /// Parses `s3://BUCKET/PREFIX`, or the path of a folder or a file.
     pub fn parse(text: &str, s3_endpoint: Option<&str>) -> Result<Self, RedriveError> {
         let Some(rest) = text.strip_prefix("s3://") else {

@@ -16,6 +16,7 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use firehose_model::excerpt::excerpt;
 use serde::Deserialize;
+use service_kit::count::{counted, records};
 use url::Url;
 
 use crate::error::RedriveError;
@@ -279,7 +280,11 @@ fn minimal<E>(error: &SdkError<E, HttpResponse>) -> Option<Output> {
 /// By each entry's id or error code. Some emulators send both, one of them empty.
 fn stored<'a>(entries: impl ExactSizeIterator<Item = (Option<&'a str>, Option<&'a str>)>, count: usize) -> PutOutcome {
     if entries.len() != count {
-        return PutOutcome::Unknown(format!("the response has {} results for {count} records", entries.len()));
+        return PutOutcome::Unknown(format!(
+            "the response has {} for {}",
+            counted(entries.len() as u64, "result", "results"),
+            records(count as u64)
+        ));
     }
     let (mut refused, mut last_code) = (Vec::new(), None);
     for (index, (id, code)) in entries.enumerate() {
@@ -397,7 +402,7 @@ mod tests {
                 &[(None, failure), (Some("2"), failure)],
                 unknown("the response has an id and the error code InternalFailure for one record"),
             ),
-            (&[(Some("1"), None)], unknown("the response has 1 results for 2 records")),
+            (&[(Some("1"), None)], unknown("the response has 1 result for 2 records")),
         ] {
             assert_eq!(stored(entries.iter().copied(), 2), expected, "{entries:?}");
         }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod backoff;
+pub mod count;
 pub mod deadline;
 pub mod env;
 pub mod json;

@@ -24,6 +24,8 @@ pub mod replay;
 #[cfg(feature = "s3")]
 pub mod s3;
 #[cfg(feature = "clicks")]
+pub mod terminal;
+#[cfg(feature = "clicks")]
 pub mod up;
 
 use std::ffi::OsStr;

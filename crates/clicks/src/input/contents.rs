@@ -57,10 +57,11 @@ impl Contents {
         let Head { content, pieces } = Head::read(&mut values).map_err(unreadable)?;
         let Some(content) = content else {
             let found = match pieces.first() {
+                None => return Err(UsageError(format!("{name} is empty; {ACCEPTED}"))),
                 Some(Piece { found: Found::TooLong, .. }) => {
                     format!("a line or a value of more than {MAX_VALUE_BYTES} bytes")
                 }
-                piece => describe(piece.map_or(&[], |piece| &piece.bytes)),
+                Some(piece) => describe(&piece.bytes),
             };
             return Err(UsageError(format!("{name}: found {found}; {ACCEPTED}")));
         };
@@ -148,9 +149,6 @@ impl Iterator for Contents {
 
 fn describe(content: &[u8]) -> String {
     let content = content.trim_ascii();
-    if content.is_empty() {
-        return "nothing".to_owned();
-    }
     if let Ok(fields) = serde_json::from_slice::<Fields<'_>>(content) {
         let names: Vec<String> =
             fields.names().take(MOST_NAMES).map(|name| format!("`{}`", excerpt(&name, PREVIEW_CHARS))).collect();

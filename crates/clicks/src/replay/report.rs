@@ -7,6 +7,7 @@ use std::time::Duration;
 use firehose_model::delivery::{ErrorCode, RecordOutcome};
 use local_firehose::invocation::Metrics;
 use serde::Serialize;
+use service_kit::count::{counted, records};
 
 use crate::progress::Table;
 
@@ -96,8 +97,22 @@ impl Report {
         self
     }
 
+    fn summary(&self) -> String {
+        let Records { total, ok, dropped, failed } = self.records;
+        let mut parts = vec![match total {
+            0 => "no record processed".to_owned(),
+            _ => format!("{ok} of {} delivered", records(total)),
+        }];
+        parts.extend((dropped > 0).then(|| format!("{dropped} dropped")));
+        parts.extend((failed > 0).then(|| format!("{failed} failed")));
+        parts.extend((total > 0 && failed == 0).then(|| "none failed".to_owned()));
+        parts.extend((self.skipped > 0).then(|| counted(self.skipped, "part skipped", "parts skipped")));
+        parts.extend(self.interrupted.then(|| "interrupted".to_owned()));
+        parts.join(", ")
+    }
+
     pub(crate) fn table(&self) -> Table {
-        let mut table = Table::default();
+        let mut table = Table::new(self.summary());
         table.row("records", self.records.total);
         table.row("  ok", self.records.ok);
         table.row("  dropped", self.records.dropped);

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use firehose_model::delivery::Evaluation;
 use firehose_model::event::Event;
 use jiff::Timestamp;
-use local_firehose::invocation::{self, AttemptReport, Metrics, describe};
+use local_firehose::invocation::{self, AttemptReport, FailedAttempts, Metrics, describe};
 use local_firehose::outage::Outage;
 use runtime_api::{Function, Settings};
 use state_file::{Quarantine, QuarantinedLine};
@@ -19,6 +19,7 @@ use crate::input::Skipped;
 use crate::output::Output;
 use crate::packages::{self, PROCESSOR};
 use crate::progress::Bar;
+use service_kit::count::records;
 
 /// How many skipped parts are reported one by one. The quarantine has all of them.
 const MAX_REPORTED: u64 = 20;
@@ -70,11 +71,12 @@ impl Session {
 
     /// There is no await after the invocation, so an interrupt leaves no half-written batch.
     pub(super) async fn process(&mut self, event: &Event) -> anyhow::Result<()> {
-        let last = self.retries + 1;
+        let mut failed = FailedAttempts::new("the function", self.retries);
         let mut duration = Duration::ZERO;
         let Self { function, output, report, started, verbose, outage, .. } = self;
         let see = |seen: AttemptReport<'_>| {
-            let invocation = seen.invocation?;
+            let AttemptReport { attempt, invocation, evaluation } = seen;
+            let invocation = invocation?;
             duration += invocation.duration;
             output.log(&invocation.logs, *verbose)?;
             *started |= invocation.received;
@@ -82,14 +84,16 @@ impl Session {
             if !*started {
                 bail!("the function {}", describe(&invocation));
             }
-            report.attempt(Metrics::of(&invocation.logs), seen.evaluation.has_processing_failed());
-            match seen.evaluation {
-                Evaluation::Outcomes(_) => {}
-                Evaluation::InvalidResponse(_, why) => tracing::info!("invalid response: {why}"),
-                Evaluation::InvocationFailed(_) => {
-                    let how = describe(&invocation);
-                    tracing::info!("attempt {} of {last} failed: the function {how}", seen.attempt);
-                }
+            report.attempt(Metrics::of(&invocation.logs), evaluation.has_processing_failed());
+            let lines = match evaluation {
+                Evaluation::InvocationFailed(_) => failed.add(attempt, &Ok(invocation)),
+                Evaluation::Outcomes(_) | Evaluation::InvalidResponse(..) => Vec::from_iter(failed.end()),
+            };
+            for line in lines {
+                tracing::warn!("{line}");
+            }
+            if let Evaluation::InvalidResponse(_, why) = evaluation {
+                tracing::warn!("invalid response: {why}");
             }
             Ok::<(), anyhow::Error>(())
         };
@@ -98,7 +102,7 @@ impl Session {
         self.output.deliver(event, &result, Timestamp::now(), &self.arn)?;
         self.report.batch(&result.outcomes, duration);
         let Records { total, failed, .. } = &self.report.records;
-        self.progress.0.set_message(format!("{total} records, {failed} failed"));
+        self.progress.0.set_message(format!("{}, {failed} failed", records(*total)));
         Ok(())
     }
 

@@ -100,40 +100,40 @@ pub(crate) struct PipelineOptions {
     pub(crate) service_latency_ms: Option<Whole<0, 60_000>>,
 
     /// The name of the only stream; several streams need tables in the file [default: mysfits-clicks]
-    #[arg(long, value_name = "NAME", help_heading = "Other")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) stream: Option<StreamName>,
 
     /// A folder for accepted records that are not delivered yet; the next start delivers them after a kill [default: none]
-    #[arg(long, value_name = "DIR", help_heading = "Other")]
+    #[arg(long, value_name = "DIR")]
     #[serde(deserialize_with = "path")]
     pub(crate) state: Option<PathBuf>,
 
     /// The memory for the records of all data streams that callers create, in MB: 1 to 65536 [default: 256]
-    #[arg(long, value_name = "N", help_heading = "Other")]
+    #[arg(long, value_name = "N")]
     pub(crate) retention_mb: Option<Whole<1, 65_536>>,
 
     /// How long a stop waits for a destination that has accepted no object of this run, in seconds: 0 to 3600 [default: 30]
     ///
     /// Then the process exits with 1, and reports how many records are lost, or kept in --state. Once the destination has accepted
     /// an object, a stop waits for the others without a limit, until a second Ctrl-C.
-    #[arg(long, value_name = "N", help_heading = "Other")]
+    #[arg(long, value_name = "N")]
     pub(crate) stop_seconds: Option<Whole<0, 3600>>,
 
     /// The file of the functions' logs [default: out/function.log]
-    #[arg(long, value_name = "FILE", help_heading = "Other")]
+    #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "path")]
     pub(crate) function_log: Option<PathBuf>,
 
     /// Print the functions' logs, which are in `--function-log` in any case [default: false]
     #[arg(long, short, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(help_heading = "Other", hide_possible_values = true)]
+    #[arg(hide_possible_values = true)]
     pub(crate) verbose: Option<bool>,
 
     /// Print JSON lines instead of text: what is ready, and then events [default: false]
     ///
     /// Their fields are in crates/clicks/README.md, "JSON lines". Lines for people are still on standard error.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(help_heading = "Other", hide_possible_values = true)]
+    #[arg(hide_possible_values = true)]
     pub(crate) json: Option<bool>,
 }
 

@@ -1,19 +1,18 @@
 //! Starts the parts of the pipeline: servers, functions and streams.
 
-use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use governor::Quota;
 use runtime_api::Settings as Function;
-use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 
 use super::settings::{CollectorSettings, Service, Settings};
 use crate::edge::{self, Collector};
+use crate::listen::{bind, could_not_listen};
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR};
 use crate::service::{self, LocalService};
 use crate::site::{self, ServiceAddress, Site};
@@ -168,14 +167,6 @@ fn root_beside(configured: &[&Destination]) -> Root {
         root.as_mut_os_string().push("-created");
     }
     Root::Folder(root)
-}
-
-async fn bind(option: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|cause| could_not_listen(option, address, &cause))
-}
-
-pub(crate) fn could_not_listen(option: &str, address: SocketAddr, cause: &io::Error) -> anyhow::Error {
-    anyhow!("could not listen on {address} ({cause}); choose another port with `--{option} N`, or 0 for any free one")
 }
 
 /// The collector finds the local Kinesis by the variables of its SDK.

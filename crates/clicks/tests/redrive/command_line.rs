@@ -101,6 +101,11 @@ fn an_empty_source_is_no_error() {
     let expected_message =
         format!("no object in {}: a prefix consists of whole parts between slashes", place.display());
     exit.reports(&[&expected_message]);
+
+    redrive.write("empty", "");
+    let exit = redrive.end(&firehose, &["errors/empty"]);
+    exit.reports(&[&format!("{}/empty is empty, or hidden: it has no record", place.display())]);
+    assert_eq!(exit.code, Some(0));
 }
 
 /// Emulators omit fields, or have others than Firehose.

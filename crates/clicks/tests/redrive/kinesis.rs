@@ -187,7 +187,7 @@ fn records_sent_without_a_response_are_put_again_only_by_option() {
         (Act::Babbles("<html>"), "unreadable response with status 200"),
         (
             Act::Babbles(r#"{"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#),
-            "the response has 1 results for 3 records",
+            "the response has 1 result for 3 records",
         ),
         (Act::Babbles(r#"{"Records":[{},{},{}]}"#), "the response has no result for a record"),
     ] {

@@ -15,12 +15,14 @@ fn wrong_usage_is_refused_before_anything_runs() {
         ("unknown", "a,b\n"),
         ("wrong-event", "{\"records\":[{\"recordId\":7}]}"),
         ("reply", REPLY),
+        ("empty", ""),
     ]);
     for (arguments, message) in [
         (&["in/unknown"][..], "in/unknown: found what is not JSON: `a,b`; accepted are Firehose events"),
         (&["in/good", "in/unknown"], "in/unknown: found what is not JSON"),
         (&["in/wrong-event"], "in/wrong-event, line 1: found an event whose `records[0].recordId` is not a string"),
         (&["in/reply"], "in/reply, line 1: found a function's response"),
+        (&["in/good", "in/empty"], "error: in/empty is empty; accepted are Firehose events"),
         (&["in/none"], "could not read in/none"),
         (&["in/good", "--buffer-mb", "5"], "accepted is a number from 0.2 to 3"),
         (&["in/good", "--env", "KEY"], "accepted is KEY=VALUE"),
@@ -59,7 +61,9 @@ fn a_terminal_gets_a_table_without_control_characters() {
     let mut command = replay.bare_command(&["in", "--service", "http://127.0.0.1:9", "--function", &stand_in()]);
     let exit = Exit::from(command.output().unwrap());
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
-    assert!(exit.stdout.starts_with("records                       1\n  ok                          1\n"));
+    assert!(exit.stdout.starts_with(
+        "1 of 1 record delivered, none failed\n\nrecords                       1\n  ok                          1\n"
+    ));
     let lines: Vec<&str> = exit.stderr.lines().collect();
     let [running, writing] = lines[..] else { panic!("{lines:?}") };
     assert_eq!(running, format!("running {}", stand_in()));

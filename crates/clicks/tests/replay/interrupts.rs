@@ -21,7 +21,7 @@ fn a_signal_keeps_results_and_discards_the_batch_in_flight() {
         until(|| !hanging().is_empty());
         let exit = Exit::after(signal, child);
         assert_eq!(exit.code, Some(130), "{}", exit.stderr);
-        assert!(exit.stderr.contains("interrupted: the batch in flight was discarded (records: 1)\n"));
+        assert!(exit.stderr.contains("interrupted: the batch in flight was discarded (1 record)\n"));
         let report = exit.report();
         assert_eq!(report["records"], json!({ "total": 2, "ok": 1, "dropped": 0, "failed": 1 }));
         assert_eq!(report["interrupted"], true);

@@ -71,7 +71,7 @@ fn a_failed_invocation_is_tried_four_times_with_the_same_records() {
         let report = exit.report();
         assert_eq!((&report["attempts"], &report["batches"]), (&json!(4), &json!(1)));
         assert_eq!(report["failed_by_code"], json!({ "Lambda.FunctionError": 2 }));
-        let message = format!("attempt 4 of 4 failed: the function {how}\n");
+        let message = format!("warning: attempts 1 to 4 of 4 failed: the function {how}\n");
         assert!(exit.stderr.contains(&message), "{}", exit.stderr);
         for line in replay.errors() {
             assert_eq!((&line["attemptsMade"], &line["errorCode"]), (&json!(4), &json!("Lambda.FunctionError")));

@@ -45,6 +45,7 @@ fn wrong_usage_is_refused() {
     for (arguments, code, message) in [
         (&["--host", "127.0.0.1", "--port", &port][..], 1, "choose another port with `--port N`"),
         (&["--port", "65536"], 2, "accepted is a whole number from 0 to 65535"),
+        (&["--host", "192.0.2.1"], 2, "found 192.0.2.1, which this machine does not have"),
         (&["--host", "example.com"], 2, "accepted is an IP address"),
         (&["--stop-seconds", "3601"], 2, "accepted is a whole number from 0 to 3600"),
         (&["--retention-mb", "0"], 2, "accepted is a whole number from 1 to 65536"),

@@ -109,7 +109,10 @@ fn a_stop_flushes_created_streams() {
     put(&serve);
     serve.signal("-TERM");
     let end = serve.end();
-    assert_eq!((end.code, end.stdout.as_str()), (Some(0), "s: 1 accepted, 1 delivered, 0 dropped, 0 failed\n"));
+    assert_eq!(
+        (end.code, end.stdout.as_str()),
+        (Some(0), "1 of 1 record delivered, none left\ns: 1 accepted, 1 delivered, 0 dropped, 0 failed\n")
+    );
     assert_eq!(objects(&folder.path().join("buckets/bucket")), "a");
 }
 

@@ -105,8 +105,8 @@ fn a_stop_reports_records_that_are_not_read() {
     for expected in [
         "flushing ",
         "s: the data stream d: ",
-        " records are lost: they cannot be written (`--state`)\n",
-        " records of the data stream d were not read and are lost\n",
+        " lost: `--state` cannot be written\n",
+        " of the data stream d not read: lost\n",
     ] {
         assert!(end.stderr.contains(expected), "{expected}: {}", end.stderr);
     }

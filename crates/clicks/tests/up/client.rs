@@ -179,7 +179,7 @@ fn a_full_backlog_refuses_records_on_every_path_and_delivers_the_accepted() {
     assert!(names == accepted, "{} of {}", names.len(), accepted.len());
     assert!(refused.len() > 3 && up.errors().is_empty());
     let stderr = held.up.stop().stderr;
-    let reported = stderr.lines().filter_map(|line| line.strip_prefix("mysfits-clicks: refused records: "));
+    let reported = stderr.lines().filter_map(|line| line.strip_prefix("warning: mysfits-clicks: refused records: "));
     let reported = reported.map(|line| line.strip_suffix(" (the backlog is full: `--backlog-mb`)").unwrap());
     assert_eq!(reported.map(|records| records.parse::<usize>().unwrap()).sum::<usize>(), all_refused, "{stderr}");
 }

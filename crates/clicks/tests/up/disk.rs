@@ -55,5 +55,8 @@ fn a_state_recovers_from_a_full_disk() {
 
     // Delivered records are removed from the disk.
     let mut up = Up::start_in(folder.path(), &arguments);
-    assert_eq!(up.stop().stdout, format!("{STREAM}: 0 accepted, 0 delivered, 0 dropped, 0 failed\n"));
+    assert_eq!(
+        up.stop().stdout,
+        format!("no record accepted\n{STREAM}: 0 accepted, 0 delivered, 0 dropped, 0 failed\n")
+    );
 }

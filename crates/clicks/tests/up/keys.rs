@@ -175,7 +175,12 @@ fn every_key_has_a_path_in_a_folder() {
     }
     let end = up.stop();
     assert_eq!(end.code, Some(0), "{}", end.stderr);
-    assert_eq!(end.stdout, format!("{STREAM}: 9 accepted, 8 delivered, 0 dropped, 1 failed\n"));
+    assert_eq!(
+        end.stdout,
+        format!(
+            "8 of 9 records delivered, 1 failed, none left\n{STREAM}: 9 accepted, 8 delivered, 0 dropped, 1 failed\n"
+        )
+    );
 
     let bucket = up.folder().join("out/bucket");
     let paths = files(&bucket);

@@ -236,7 +236,10 @@ fn errors_and_the_backup_have_the_source_records() {
     let mut up = start(folder.path(), config, &[]);
     let lines = [r#"{"n":0}"#, r#"{"do":"fail"}"#, "\u{fe}no JSON", r#"{"do":"drop"}"#].map(str::to_owned);
     put(&up, "orders", &lines.clone().map(|line| ("key".to_owned(), line)));
-    assert_eq!(up.stop().stdout, "orders: 4 accepted, 2 delivered, 1 dropped, 1 failed\n");
+    assert_eq!(
+        up.stop().stdout,
+        "2 of 4 records delivered, 1 dropped, 1 failed, none left\norders: 4 accepted, 2 delivered, 1 dropped, 1 failed\n"
+    );
     assert_eq!(up.objects("orders").lines().collect::<Vec<_>>(), [&lines[0], &lines[2]]);
     assert_eq!(up.objects("source"), lines.concat());
     let [error] = &up.errors()[..] else { panic!("not one error") };

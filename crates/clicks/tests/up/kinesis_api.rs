@@ -24,7 +24,7 @@ fn each_printed_address_serves() {
     let end = up.stop();
     let expected = format!(
         "stream    orders into out/bucket from {page}/v2/orders\nstream    reviews into out/bucket from {page}/v2/reviews\n\
-         clicks: 0 accepted, 0 delivered, 0 dropped, 0 failed\norders: 0 accepted, 0 delivered, 0 dropped, 0 failed\n\
+         no record accepted\nclicks: 0 accepted, 0 delivered, 0 dropped, 0 failed\norders: 0 accepted, 0 delivered, 0 dropped, 0 failed\n\
          reviews: 0 accepted, 0 delivered, 0 dropped, 0 failed\n"
     );
     assert_eq!((end.code, end.stdout), (Some(0), expected));

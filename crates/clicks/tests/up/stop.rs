@@ -74,7 +74,10 @@ fn a_stop_flushes_all_records_and_leaves_no_function() {
         up.signal(signal);
         let end = up.end();
         assert_eq!(end.code, Some(0), "{signal}: {}", end.stderr);
-        assert_eq!(end.stdout, "mysfits-clicks: 5 accepted, 3 delivered, 1 dropped, 1 failed\n");
+        assert_eq!(
+            end.stdout,
+            "3 of 5 records delivered, 1 dropped, 1 failed, none left\nmysfits-clicks: 5 accepted, 3 delivered, 1 dropped, 1 failed\n"
+        );
         // The dropped record is pending for the backup.
         assert_eq!(end.stderr, "flushing 5 records; press Ctrl-C again to exit at once\n");
         assert_eq!(up.delivered(), [records[0], records[3], records[4]]);
@@ -91,7 +94,10 @@ fn a_stop_without_records_in_flight_prints_totals_only() {
     up.until_processed(1);
     let end = up.stop();
     assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
-    assert_eq!(end.stdout, "mysfits-clicks: 1 accepted, 1 delivered, 0 dropped, 0 failed\n");
+    assert_eq!(
+        end.stdout,
+        "1 of 1 record delivered, none left\nmysfits-clicks: 1 accepted, 1 delivered, 0 dropped, 0 failed\n"
+    );
 }
 
 #[test]
@@ -103,9 +109,12 @@ fn a_second_signal_aborts_and_reports_lost_records() {
     up.signal("-INT");
     let end = up.end();
     assert_eq!(end.code, Some(130), "{}", end.stderr);
-    let lost = "\n2 records were not flushed and are lost (`--state DIR` would keep them)\n";
+    let lost = "\nwarning: 2 records were not flushed and are lost (`--state DIR` would keep them)\n";
     assert!(end.stderr.ends_with(lost), "{}", end.stderr);
-    assert_eq!(end.stdout, "mysfits-clicks: 2 accepted, 0 delivered, 0 dropped, 0 failed\n");
+    assert_eq!(
+        end.stdout,
+        "0 of 2 records delivered, 2 left\nmysfits-clicks: 2 accepted, 0 delivered, 0 dropped, 0 failed\n"
+    );
     until(|| !is_running(&function));
 }
 
@@ -124,9 +133,12 @@ fn with_a_state_the_next_start_delivers_aborted_records_once() {
     up.signal("-TERM");
     let end = up.end();
     assert_eq!(end.code, Some(130), "{}", end.stderr);
-    let kept = "\n4 records were not flushed; state keeps them for the next start\n";
+    let kept = "\nwarning: 4 records were not flushed; state keeps them for the next start\n";
     assert!(end.stderr.ends_with(kept), "{}", end.stderr);
-    assert_eq!(end.stdout, "mysfits-clicks: 6 accepted, 2 delivered, 0 dropped, 0 failed\n");
+    assert_eq!(
+        end.stdout,
+        "2 of 6 records delivered, 4 left\nmysfits-clicks: 6 accepted, 2 delivered, 0 dropped, 0 failed\n"
+    );
     until(|| !is_running(&function));
 
     // With no function, so that nothing hangs again.
@@ -134,7 +146,11 @@ fn with_a_state_the_next_start_delivers_aborted_records_once() {
         let mut up = Up::start_in(folder.path(), &["--state", "state", "--function", "none"]);
         up.until_processed(left);
         let end = up.stop();
-        assert_eq!(end.stdout, format!("mysfits-clicks: {left} accepted, {left} delivered, 0 dropped, 0 failed\n"));
+        let summary = if left == 4 { "4 of 4 records delivered, none left" } else { "no record accepted" };
+        assert_eq!(
+            end.stdout,
+            format!("{summary}\nmysfits-clicks: {left} accepted, {left} delivered, 0 dropped, 0 failed\n")
+        );
         let mut delivered = up.delivered();
         // The stand-in adds a line's end.
         delivered.retain(|line| !line.is_empty());
@@ -167,7 +183,7 @@ fn a_stop_closes_open_connections() {
     for connection in &mut others {
         assert_eq!(connection.rest(), "");
     }
-    until(|| up.stderr().ends_with("flushing 1 records; press Ctrl-C again to exit at once\n"));
+    until(|| up.stderr().ends_with("flushing 1 record; press Ctrl-C again to exit at once\n"));
     up.signal("-TERM");
     assert_eq!(up.end().code, Some(130));
 }

@@ -20,7 +20,12 @@ fn objects_are_delivered_to_s3() {
     let records = [clicks(0..3), vec![r#"{"do":"fail"}"#.to_owned()]].concat();
     up.put(&records);
     let end = up.stop();
-    assert_eq!(end.stdout, "mysfits-clicks: 4 accepted, 3 delivered, 0 dropped, 1 failed\n", "{}", end.stderr);
+    assert_eq!(
+        end.stdout,
+        "3 of 4 records delivered, 1 failed, none left\nmysfits-clicks: 4 accepted, 3 delivered, 0 dropped, 1 failed\n",
+        "{}",
+        end.stderr
+    );
     assert_eq!(s3.objects("firehose"), (1, clicks(0..3)));
     assert_eq!(s3.objects("source"), (1, vec![records.concat()]));
     assert_eq!(s3.objects("errors/processing-failed").0, 1);
@@ -50,7 +55,10 @@ fn a_refused_object_is_retried_until_it_is_stored() {
         up.until_processed(10);
         assert!(up.snapshot()["storage_error"].is_null());
         let end = up.stop();
-        assert_eq!(end.stdout, "mysfits-clicks: 10 accepted, 10 delivered, 0 dropped, 0 failed\n");
+        assert_eq!(
+            end.stdout,
+            "10 of 10 records delivered, none left\nmysfits-clicks: 10 accepted, 10 delivered, 0 dropped, 0 failed\n"
+        );
         let (objects, mut delivered) = s3.objects("firehose");
         delivered.sort();
         assert_eq!((objects, delivered), (2, clicks(0..10)), "{gate:?}");
@@ -107,12 +115,15 @@ fn a_stop_does_not_wait_for_a_destination_that_has_accepted_nothing() {
         let end = up.end();
         let expected = format!(
             "mysfits-clicks: s3://clicks has accepted no object of this run; stopped after 1 s (`--stop-seconds`)\n\
-             3 records were not flushed{left}\n"
+             warning: 3 records were not flushed{left}\n"
         );
         assert!(end.stderr.ends_with(&expected), "{}", end.stderr);
         assert_eq!(
             (end.code, end.stdout.as_str()),
-            (Some(1), "mysfits-clicks: 3 accepted, 0 delivered, 0 dropped, 0 failed\n")
+            (
+                Some(1),
+                "0 of 3 records delivered, 3 left\nmysfits-clicks: 3 accepted, 0 delivered, 0 dropped, 0 failed\n"
+            )
         );
     }
     s3.gate.send_replace(Gate::Open);
@@ -147,7 +158,7 @@ fn a_stop_waits_for_a_destination_without_a_request() {
     up.put(&[r#"{"do":"wait"}"#]);
     up.until(|view| view["in_lambda"]["records"] == 1);
     up.signal("-TERM");
-    until_or(|| up.stderr().contains("flushing 1 records"), || up.stderr());
+    until_or(|| up.stderr().contains("flushing 1 record"), || up.stderr());
     fs::write(&file, "").unwrap();
     let end = up.end();
     assert_eq!((end.code, s3.objects("firehose").0), (Some(0), 1), "{}", end.stderr);
@@ -161,7 +172,7 @@ fn a_stop_waits_for_the_first_object() {
     up.put(&clicks(0..1));
     up.until(|_| s3.met(Gate::Hangs) > 0);
     up.signal("-TERM");
-    until_or(|| up.stderr().contains("flushing 1 records"), || up.stderr());
+    until_or(|| up.stderr().contains("flushing 1 record"), || up.stderr());
     s3.gate.send_replace(Gate::Open);
     let end = up.end();
     assert_eq!((end.code, s3.objects("firehose").0), (Some(0), 1), "{}", end.stderr);

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Control, Status};
 use crate::stream::{DeliveryStream, remove_state};
+use service_kit::count::records;
 
 /// How long a storage may refuse the objects of a deleted stream until its deletion counts as failed.
 const STORAGE_PATIENCE: Duration = Duration::from_secs(60);
@@ -39,11 +40,12 @@ impl Control {
                 self.set_status(name, Status::DeletingFailed);
                 let folder = folder.display();
                 tracing::error!(
-                    "{left} records of the deleted stream {name} are not delivered: they stay in {folder}, and the next start continues"
+                    "{} of the deleted stream {name} not delivered: {folder} has the rest, and the next start continues",
+                    records(left)
                 );
                 return;
             }
-            (left, None) => tracing::error!("{left} records of the deleted stream {name} are lost"),
+            (left, None) => tracing::error!("{} of the deleted stream {name} lost", records(left)),
         }
         let _changing = self.0.changing.lock().await;
         if let Some(Err(error)) = state.map(|folder| remove_state(folder, name)) {
@@ -70,7 +72,8 @@ impl Control {
                 self.set_status(name, Status::DeletingFailed);
                 let (left, seconds) = (stream.unsettled() + stream.unread(), STORAGE_PATIENCE.as_secs());
                 tracing::error!(
-                    "the storage of the deleted stream {name} has refused its objects for {seconds} seconds; {left} records wait for it"
+                    "the storage of the deleted stream {name} has refused its objects for {seconds} seconds; {} waiting",
+                    records(left)
                 );
             }
         }

@@ -16,12 +16,13 @@ use super::event::{InvocationSummary, NOT_STARTED, RecordResults, StreamEvent};
 use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
 use crate::functions::Functions;
-use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, with_cause};
+use crate::invocation::{AttemptReport, BatchResult, FailedAttempts, Metrics, invoke_with_retries};
 use firehose_model::delivery::{ErrorCode, Evaluation, PartitionKeys, RecordOutcome};
 use firehose_model::event::{Event, Record};
 use firehose_model::kinesis::aggregated::NotAggregated;
 use firehose_model::prefix::Partition;
 use firehose_model::source::decoded_bytes;
+use service_kit::count::counted;
 
 pub(super) struct Invoker {
     pub(super) context: Arc<Context>,
@@ -126,11 +127,12 @@ impl Invoker {
     async fn invoke(&self, functions: &Functions, event: &Event) -> Result<BatchResult, Box<dyn Error + Send + Sync>> {
         let mut function = functions.take()?;
         self.context.stats.record(StreamEvent::FunctionProcesses(functions.processes()));
+        let retries = self.context.settings.retries;
+        let mut failed = FailedAttempts::new(format!("the function {}", functions.name()), retries);
         let on_attempt = |report: AttemptReport<'_>| {
-            self.report(functions, event.records.len(), &report);
+            self.report(functions, event.records.len(), &report, &mut failed);
             Ok(())
         };
-        let retries = self.context.settings.retries;
         let result = invoke_with_retries(&mut function, event, retries, on_attempt, &functions.outage).await;
         functions.give_back(function);
         result
@@ -141,31 +143,33 @@ impl Invoker {
         let StreamSettings { name, retries, .. } = &*self.context.settings;
         let attempts = retries + 1;
         let mapping = "`[functions]` of `--config`; for `clicks serve` also `--function-map`";
-        tracing::warn!("{name}: {attempts} attempts failed: no function is mapped to {arn} ({mapping})");
+        let failed = counted(attempts.into(), "attempt", "attempts");
+        tracing::warn!("{name}: {failed} failed: no function is mapped to {arn} ({mapping})");
         BatchResult {
             outcomes: vec![RecordOutcome::Failed(ErrorCode::FunctionNotFound); event.records.len()],
             attempts,
         }
     }
 
-    fn report(&self, functions: &Functions, records: usize, report: &AttemptReport<'_>) {
+    fn report(&self, functions: &Functions, records: usize, report: &AttemptReport<'_>, failed: &mut FailedAttempts) {
         if let Ok(invocation) = &report.invocation {
             functions.log.write(&invocation.logs);
         }
         self.context.stats.record(invoked(records, report));
-        let StreamSettings { name, retries, .. } = &*self.context.settings;
-        let function = functions.name();
-        let how = match (&report.invocation, report.evaluation) {
-            (_, Evaluation::Outcomes(_)) => return,
-            (_, Evaluation::InvalidResponse(_, why)) => {
-                return tracing::warn!("{name}: invalid response of the function {function}: {why}");
-            }
-            (Ok(invocation), Evaluation::InvocationFailed(_)) => describe(invocation),
-            (Err(error), Evaluation::InvocationFailed(_)) => format!("was not reached: {}", with_cause(error)),
+        let (name, function) = (&self.context.settings.name, functions.name());
+        let lines = match report.evaluation {
+            Evaluation::InvocationFailed(_) => failed.add(report.attempt, &report.invocation),
+            Evaluation::Outcomes(_) | Evaluation::InvalidResponse(..) => Vec::from_iter(failed.end()),
         };
-        let last = retries + 1;
-        tracing::warn!("{name}: attempt {} of {last} failed: the function {function} {how}", report.attempt);
-        if has_not_polled(report)
+        for line in &lines {
+            tracing::warn!("{name}: {line}");
+        }
+        if let Evaluation::InvalidResponse(_, why) = report.evaluation {
+            tracing::warn!("{name}: invalid response of the function {function}: {why}");
+        }
+        // After the line about the attempt.
+        if !lines.is_empty()
+            && has_not_polled(report)
             && let Some(hint) = functions.hint()
         {
             tracing::warn!("{name}: the function {function}: {hint}");

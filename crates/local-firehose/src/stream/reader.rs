@@ -13,6 +13,7 @@ use super::retention::{ReadLimits, Retention, ShardRecords};
 use firehose_model::batch::MB;
 use firehose_model::event::Record;
 use firehose_model::kinesis::shard::{ShardId, Shards};
+use service_kit::count::records;
 
 /// The most of a shard that is read at once, so that no shard waits long for another.
 const LIMITS: ReadLimits = ReadLimits { records: 500, bytes: 4 * MB };
@@ -100,7 +101,7 @@ impl Reading {
                 Ok(()) => (shard, attempts) = (next, 0),
                 Err(PutError::Unavailable) if is_last && attempts == LAST_ATTEMPTS => {
                     let (label, left) = (&self.label, self.retention.lag(&self.positions.lock(), end));
-                    return tracing::error!("{label}: {left} records are lost: they cannot be written (`--state`)");
+                    return tracing::error!("{label}: {} lost: `--state` cannot be written", records(left));
                 }
                 Err(error) => {
                     attempts += u32::from(is_last && error == PutError::Unavailable);

@@ -215,7 +215,7 @@ impl Writer {
             thread::sleep(PAUSE);
         }
         let (settled, path) = (self.settled.len(), self.path.display());
-        tracing::error!("{path} still has {settled} records that are delivered: the next start delivers them again");
+        tracing::error!("{path} still has delivered records ({settled}): the next start delivers them again");
         false
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use firehose_model::batch::MAX_PUT_RECORDS;
 use service_kit::backoff::{Backoff, Jitter};
+use service_kit::count::counted;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Halt, Selected, Session};
@@ -69,7 +70,7 @@ impl Session {
             outcome = &mut put => return outcome,
             () = stop.requested(1) => {}
         }
-        warn("interrupted: the call in flight is finished first; interrupt again to abort it");
+        tracing::info!("interrupted: the call in flight is finished first; interrupt again to abort it");
         tokio::select! {
             outcome = put => outcome,
             () = stop.requested(2) => PutOutcome::Unknown("interrupted".to_owned()),
@@ -129,7 +130,10 @@ impl Session {
             self.objects[selected.object].is_incomplete = true;
             self.uncertain_lines.insert(selected.entry.line);
         }
-        warn(&format!("{} records were sent without a response and may be stored: {why}", batch.len()));
+        warn(&format!(
+            "{} sent without a response and may be stored: {why}",
+            counted(batch.len() as u64, "record was", "records were")
+        ));
         self.unanswered += 1;
         if self.unanswered >= MAX_UNANSWERED && !self.stop.is_requested() {
             return Err(RedriveError::Failed(format!("no response from {}: {why}", self.target.service.name)).into());

@@ -49,6 +49,8 @@ fn a_report_is_json() {
 #[test]
 fn a_report_is_a_table() {
     let expected = "\
+2 of 4 records delivered, 1 dropped, 1 failed
+
 records                            4
   ok                               2
   dropped                          1
@@ -71,6 +73,7 @@ out                                out/x
 fn skipped_parts_are_in_table_and_json() {
     let report = Report { skipped: 2, skipped_copies: Some("out/skipped.jsonl".into()), ..Report::default() };
     let table = report.table().to_string();
+    assert!(table.starts_with("no record processed, 2 parts skipped\n\n"), "{table}");
     assert!(table.contains("\nskipped                       2\n"), "{table}");
     assert!(table.ends_with("skipped parts                 out/skipped.jsonl\n"), "{table}");
     let json = serde_json::to_value(report).unwrap();
@@ -85,6 +88,8 @@ fn unknown_numbers_are_not_zero() {
     let report = report.finished(Duration::ZERO, None);
     assert_eq!((report.service_requests, &report.failed_by_reason, report.clicks_per_second), (None, &None, None));
     let expected = "\
+0 of 2 records delivered, 2 failed, interrupted
+
 records                            2
   ok                               0
   dropped                          0

@@ -37,7 +37,7 @@ fn command_line(arguments: &[String]) -> Result<Up, String> {
     let words = ["clicks", "up"].into_iter().chain(arguments.iter().map(String::as_str));
     match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
         Subcommand::Up(up) => Ok(*up),
-        Subcommand::Replay(_) | Subcommand::Redrive(_) | Subcommand::Serve(_) => unreachable!("the subcommand is `up`"),
+        _ => unreachable!("the subcommand is `up`"),
     }
 }
 
