@@ -132,7 +132,7 @@ for (const [props, message] of [
     'lookupAuth=header and lookupSecretArn: found one of the two; accepted: both or none',
   ],
 ] as const) {
-  test(`rejected: ${message}`, () => assert.throws(() => processor(props as never), { message }))
+  test(`rejected: ${message}`, () => assert.throws(() => processor(props), { message }))
 }
 
 test('logs are JSON, in a log group of its own with a retention', () => {
