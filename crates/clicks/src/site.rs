@@ -5,6 +5,7 @@
 
 mod events;
 mod monitoring;
+mod records;
 mod service;
 
 use std::path::PathBuf;
@@ -39,13 +40,14 @@ pub(crate) struct Site {
 }
 
 pub(crate) fn router(site: Site, edge: Router) -> Router {
-    let events = Arc::new(Events::new(site.streams.clone(), site.stopping));
+    let events = Arc::new(Events::new(site.streams.clone(), site.collector.clone(), site.stopping.clone()));
     let service = Arc::new(site.service);
     let files = ServeDir::new(site.web).fallback(any(async || error(StatusCode::NOT_FOUND, "unknown page")));
     Router::new()
         .route("/config.json", get(config))
         .route("/pipeline/events", get(events::follow).with_state(events))
         .route("/pipeline/object", get(show_object).with_state(site.streams.clone()))
+        .merge(records::router(site.streams.clone(), site.stopping))
         .merge(monitoring::router(site.streams, site.collector))
         .fallback_service(files)
         .layer(from_fn_with_state(service, guard))
