@@ -63,7 +63,7 @@ impl Batch {
     /// Why a record failed: as the function logged it, or the error of the invocation.
     pub(super) fn reason_of(&self, record_id: &str) -> Option<Arc<str>> {
         let log = self.log();
-        let logged = log.lines.get(record_id).and_then(|lines| lines.iter().find_map(|line| reason(line)));
+        let logged = log.lines.get(record_id).and_then(|lines| reason(lines));
         logged.map(Arc::from).or_else(|| log.error.clone())
     }
 
@@ -110,21 +110,27 @@ pub(super) fn lines_about(lines: &[String], record_ids: &HashSet<&str>) -> Recor
     found
 }
 
-/// Log lines in JSON have a reason, as those of the click processor and of `firehose_transform`, or an error or a message, as those of
-/// Powertools.
+/// A log line in JSON has a reason, as those of the click processor and of `firehose_transform`; an error; or a message with a level, as
+/// those of Powertools and of Lambda's JSON logs.
 #[derive(Deserialize)]
 struct JsonLine {
     reason: Option<String>,
     error: Option<String>,
     message: Option<String>,
+    #[serde(default)]
+    level: String,
 }
 
-fn reason(line: &str) -> Option<String> {
-    let reason = match serde_json::from_str::<JsonLine>(line) {
-        Ok(JsonLine { reason, error, message }) => reason.or(error).or(message)?,
-        Err(_) => line.to_owned(),
-    };
-    Some(excerpt(&reason, REASON_CHARS))
+const LEVELS: [&str; 5] = ["warn", "warning", "error", "critical", "fatal"];
+
+/// Text that is no JSON may say anything of a record.
+fn reason(lines: &[String]) -> Option<String> {
+    let lines: Vec<JsonLine> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let is_failure = |line: &&JsonLine| LEVELS.iter().any(|level| line.level.eq_ignore_ascii_case(level));
+    let reason = lines.iter().find_map(|line| line.reason.as_ref());
+    let reason = reason.or_else(|| lines.iter().find_map(|line| line.error.as_ref()));
+    let reason = reason.or_else(|| lines.iter().filter(is_failure).find_map(|line| line.message.as_ref()));
+    reason.map(|reason| excerpt(reason, REASON_CHARS))
 }
 
 fn bytes_of(lines: &[String]) -> usize {

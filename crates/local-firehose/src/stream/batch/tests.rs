@@ -44,15 +44,18 @@ fn the_lines_of_an_attempt_are_bounded() {
 
 #[test]
 fn a_reason_is_read_from_lines_of_all_kinds() {
-    for (line, expected) in [
-        (r#"{"level":"WARN","message":"record failed","reason":"unknown_id"}"#, Some("unknown_id")),
-        (r#"{"level":"ERROR","message":"no total","error":"KeyError: 'total'"}"#, Some("KeyError: 'total'")),
-        (r#"{"level":"ERROR","message":"no total"}"#, Some("no total")),
-        (r#"{"level":"ERROR"}"#, None),
-        ("record 7: no total", Some("record 7: no total")),
-        (r#"{"reason":7}"#, Some(r#"{"reason":7}"#)),
+    let info = r#"{"level":"INFO","message":"processing"}"#;
+    for (log, expected) in [
+        (&[r#"{"level":"WARN","message":"record failed","reason":"unknown_id"}"#][..], Some("unknown_id")),
+        (&[info, r#"{"level":"ERROR","message":"no total","error":"KeyError: 'total'"}"#], Some("KeyError: 'total'")),
+        (&[info, r#"{"level":"error","message":"no total"}"#], Some("no total")),
+        (&[r#"{"error":"late"}"#, r#"{"reason":"first"}"#], Some("first")),
+        (&[info], None),
+        (&[r#"{"message":"no level"}"#], None),
+        (&["record 7: no total"], None),
+        (&[r#"{"reason":7}"#], None),
     ] {
-        assert_eq!(reason(line).as_deref(), expected, "{line}");
+        assert_eq!(reason(&lines(log)).as_deref(), expected, "{log:?}");
     }
 }
 
@@ -61,8 +64,8 @@ fn a_reason_is_that_of_the_log_or_of_the_last_error() {
     let batch = Batch::new(1, 0, 2, None);
     assert_eq!(batch.reason_of("1"), None);
     batch.add(attempt(1, &["a"]), RecordLines::new());
-    batch.add(attempt(2, &["b"]), RecordLines::from([("1".to_owned(), lines(&["record 1: no total"]))]));
-    for (id, reason) in [("1", "record 1: no total"), ("2", "KeyError: 'total' 2")] {
+    batch.add(attempt(2, &["b"]), RecordLines::from([("1".to_owned(), lines(&[r#"{"reason":"no total"}"#]))]));
+    for (id, reason) in [("1", "no total"), ("2", "KeyError: 'total' 2")] {
         assert_eq!(batch.reason_of(id).as_deref(), Some(reason), "{id}");
     }
     assert_eq!(batch.attempts().iter().map(|attempt| attempt.summary.attempt).collect::<Vec<_>>(), [1, 2]);
