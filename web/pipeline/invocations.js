@@ -15,12 +15,15 @@ let shown
 export function showInvocations(view) {
   shown = view
   text(none, view.transformed ? 'The function has not been invoked yet.' : 'This stream has no function: records are delivered unchanged.')
-  tick()
+  showRows()
 }
 
 /** The time of those in flight runs on between two messages. */
 export function tick() {
-  if (!shown) return
+  if (shown?.in_flight.length > 0) showRows()
+}
+
+function showRows() {
   const now = Date.now()
   const inFlight = shown.in_flight.filter(({ started_ms: started }) => now - started >= IN_FLIGHT_MS)
   const rows = [...inFlight, ...shown.invocations]

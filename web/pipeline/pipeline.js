@@ -72,6 +72,8 @@ function show() {
   const view = snapshot.stream
   showOverview(snapshot)
   byId('streamless').hidden = view !== null
+  byId('views').hidden = view === null
+  byId(`tab-${tab}`).hidden = view === null
   byId('storage').hidden = !view?.storage_error
   text(byId('storage').querySelector('code'), view?.storage_error ?? '')
   // Until the message about a newly chosen stream arrives, the one before stays.

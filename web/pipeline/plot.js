@@ -1,4 +1,4 @@
-// One plot: a canvas with a legend, and for those who can't see it a summary and a table.
+// One plot: a canvas with a legend, a summary for screen readers, and a table.
 
 import { clone, text, time } from './format.js'
 import { drawBars, followBars } from './bars.js'

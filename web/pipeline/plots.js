@@ -40,7 +40,7 @@ const PLOTS = [
   },
   {
     name: 'failures',
-    title: 'Failed and refused records in 5 seconds',
+    title: 'Failed and refused per 5 s',
     none: 'No record failed or was refused in the last 15 minutes.',
     unit: number,
     bars: true,

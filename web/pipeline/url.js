@@ -21,8 +21,8 @@ export function link(changes) {
   // The filters are about one stream's records.
   const kept = 'stream' in changes && (changes.stream || undefined) !== before.stream ? { tab: before.tab } : before
   const after = { ...kept, ...changes }
-  const query = new URLSearchParams(PARAMETERS.filter((name) => after[name]).map((name) => [name, after[name]]))
-  return query.size ? `${location.pathname}?${query}` : location.pathname
+  const query = String(new URLSearchParams(PARAMETERS.filter((name) => after[name]).map((name) => [name, after[name]])))
+  return query ? `${location.pathname}?${query}` : location.pathname
 }
 
 /** Changes that also remove all other parameters, except the stream. */
