@@ -1,6 +1,6 @@
 // The dialog with the lines of one object.
 
-import { copies } from './copy.js'
+import { copies } from './clipboard.js'
 import { clone, fill, number, plural } from './format.js'
 import { coloured } from './json.js'
 

@@ -1,6 +1,6 @@
 // The last objects, by full key.
 
-import { copies } from './copy.js'
+import { copies } from './clipboard.js'
 import { clone, fill, plural, size, time } from './format.js'
 import { keyed } from './keyed.js'
 import { addressOf, openObject } from './object.js'
