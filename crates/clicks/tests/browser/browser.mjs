@@ -295,7 +295,7 @@ async function serviceDown() {
 async function readable(colorScheme) {
   const context = await newContext({ colorScheme })
   const page = await context.newPage()
-  for (const [url, ready] of [[base, '12 mysfits'], [pipelineUrl, 'By species']]) {
+  for (const [url, ready] of [[base, '12 mysfits'], [pipelineUrl, 'by Direct PUT']]) {
     await page.goto(url)
     await page.getByText(ready).waitFor()
     const { background, poor } = await page.evaluate(contrasts)
@@ -316,7 +316,7 @@ async function phone() {
   await page.getByText('12 mysfits').waitFor()
   await fits('the page')
   await page.goto(pipelineUrl)
-  await page.getByText('By species').waitFor()
+  await page.getByText('by Direct PUT').waitFor()
   await fits('the page of the pipeline')
   await page.locator('[data-kind=delivered]').first().tap()
   await page.getByRole('dialog').getByText(/line/).first().waitFor()
