@@ -72,7 +72,7 @@ export function searchForm() {
 
 function batchChip(batch) {
   const cross = element('span', { 'aria-hidden': 'true' }, ' ×')
-  return element('a', { class: 'chip', href: link({ batch: undefined }), 'data-control': 'batch' }, `Batch ${batch}`, forReaders(', remove this filter'), cross)
+  return element('a', { class: 'chip', href: link({ batch: undefined }), 'data-control': 'batch' }, `Batch ${batch}`, forReaders(' (remove this filter)'), cross)
 }
 
 /** Milliseconds since 1970 as the value of a local date and time with seconds. */
