@@ -34,9 +34,9 @@ function noneText(stream) {
 }
 
 function build(section) {
-  const none = element('p', { class: 'hint', 'data-none': true, hidden: true })
+  const none = element('p', { class: 'none', 'data-none': true, hidden: true })
   const [ranking, charts, generic, sql] = [createRanking(), createCharts(), createGeneric(), createSql()]
-  const heading = element('h2', { class: 'for-readers' }, 'Analysis')
+  const heading = element('h2', { class: 'unseen' }, 'Analysis')
   section.replaceChildren(element('div', { class: 'analysis' }, heading, none, ranking.place, charts.place, generic.place, sql.place))
   return { none, ranking, charts, generic, sql }
 }

@@ -16,7 +16,7 @@ const present = (children) => children.flat().filter((child) => !absent(child))
 const absent = (value) => value === undefined || value === null || value === false
 
 /** Text for screen readers only. */
-export const forReaders = (words) => element('span', { class: 'for-readers' }, words)
+export const forReaders = (words) => element('span', { class: 'unseen' }, words)
 
 /** A time of day with milliseconds, in the browser's zone; the date is in its title. */
 export function moment(ms) {

@@ -13,8 +13,8 @@ const FOLLOW_MS = 1000
 export function createExplorer() {
   const search = searchForm()
   const searched = element('p', { class: 'detail', 'data-searched': true })
-  const problem = element('p', { class: 'hint', 'data-problem': true })
-  const announced = element('p', { class: 'for-readers', role: 'status' })
+  const problem = element('p', { class: 'none', 'data-problem': true })
+  const announced = element('p', { class: 'unseen', role: 'status' })
   const follow = element('input', { type: 'checkbox' })
   const body = element('tbody')
   const older = element('button', { type: 'button', class: 'small', hidden: true, onclick: () => load('older') }, 'Older records')

@@ -22,7 +22,7 @@ export function createRanking() {
   const heads = ['Rank', 'Change', 'Value', 'Records', 'Last 15 minutes'].map((head) => element('th', { scope: 'col' }, head))
   const body = element('tbody')
   const table = element('table', { class: 'ranking-table', 'data-ranking': true, 'aria-labelledby': 'ranking-title' }, element('thead', {}, element('tr', {}, heads)), body)
-  const none = element('p', { class: 'hint' })
+  const none = element('p', { class: 'none' })
   const note = element('p', { class: 'detail' })
   const place = element('section', { class: 'panel ranking', 'aria-labelledby': 'ranking-title', hidden: true },
     element('h3', { id: 'ranking-title' }, 'Ranking'), element('div', { class: 'controls' }, fieldLabel, choices), table, none, note)

@@ -1,7 +1,7 @@
 // One record: why it failed, its bytes before and after the function, and its timeline.
 
 import { get, ResponseError } from './api.js'
-import { copyButton } from './copy.js'
+import { copyButton } from './copy-button.js'
 import { element, moment, replaceBody, visible } from './dom.js'
 import { duration, size, text } from './format.js'
 import { payload } from './json.js'
@@ -47,7 +47,7 @@ export function createRecordView() {
       id = nextId
       record = shown = undefined
       text(name, id)
-      replaceBody(body, element('p', { class: 'hint' }, 'Fetching…'))
+      replaceBody(body, element('p', { class: 'none' }, 'Fetching…'))
       load()
     }
     if (arrived) heading.focus()
@@ -76,7 +76,7 @@ export function createRecordView() {
 
   function showProblem(error) {
     if (!(error instanceof ResponseError)) {
-      if (!record) replaceBody(body, element('p', { class: 'hint' }, 'The record could not be fetched. The page tries again.'))
+      if (!record) replaceBody(body, element('p', { class: 'none' }, 'The record could not be fetched. The page tries again.'))
       return
     }
     // No more requests: a record that is gone stays so.
@@ -106,7 +106,7 @@ function summary({ outcome, at_ms: at, bytes, key, number }) {
 function bytes({ data, output, outcome, batch }) {
   return element('div', { class: 'payloads' },
     bytesOf('original', 'Original bytes', data),
-    output ? bytesOf('enriched', 'Enriched line', output) : element('section', {}, element('h3', {}, 'Enriched line'), element('p', { class: 'hint' }, noOutput(outcome, batch))))
+    output ? bytesOf('enriched', 'Enriched line', output) : element('section', {}, element('h3', {}, 'Enriched line'), element('p', { class: 'none' }, noOutput(outcome, batch))))
 }
 
 function noOutput(outcome, batch) {
@@ -121,7 +121,7 @@ function bytesOf(name, title, content) {
   const notes = [size(content.bytes)]
   if (content.base64 !== undefined) notes.push('not UTF-8, shown as base64')
   if (content.truncated) notes.push(`truncated: the first ${size(kept(content))} are kept`)
-  const code = content.bytes === 0 ? element('p', { class: 'hint' }, 'The record is empty.') : element('div', { class: 'payload', role: 'region', 'aria-label': title, tabindex: '0' }, payload(content))
+  const code = content.bytes === 0 ? element('p', { class: 'none' }, 'The record is empty.') : element('div', { class: 'bytes', role: 'region', 'aria-label': title, tabindex: '0' }, payload(content))
   return element('section', { 'data-payload': name },
     element('h3', {}, title, ' ', element('span', { class: 'detail' }, notes.join(', '))), code)
 }

@@ -42,7 +42,7 @@ onChange(() => {
 })
 
 function build(section) {
-  const none = element('p', { class: 'hint' }, 'No stream exists yet. Its records appear here when a caller creates one.')
+  const none = element('p', { class: 'none' }, 'No stream exists yet. Its records appear here when a caller creates one.')
   const explorer = createExplorer()
   const record = createRecordView()
   section.replaceChildren(none, explorer.place, record.place)

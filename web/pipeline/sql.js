@@ -1,7 +1,7 @@
 // SQL to copy, for the objects of the stream.
 
 import { get } from './api.js'
-import { copyButton } from './copy.js'
+import { copyButton } from './copy-button.js'
 import { element, visible } from './dom.js'
 import { text } from './format.js'
 

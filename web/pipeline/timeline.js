@@ -1,6 +1,6 @@
 // The way of a record as a list of steps: accepted, buffered, batch, attempts, result, object.
 
-import { copyButton } from './copy.js'
+import { copyButton } from './copy-button.js'
 import { element, moment } from './dom.js'
 import { duration, number, plural, size } from './format.js'
 import { OUTCOMES } from './outcomes.js'
@@ -8,6 +8,7 @@ import { logLines } from './reason.js'
 import { FILTERS } from './search.js'
 import { link } from './url.js'
 
+const TAGS = { good: 'Good', partial: 'Part', bad: 'Evil' }
 // `object` responds with the first 256 KiB unless it is asked for the whole object.
 const VIEWED_BYTES = 256 * 1024
 
@@ -62,7 +63,7 @@ function attempted(attempt) {
   const logTitle = `Log of attempt ${attempt.attempt}`
   const facts = [`took ${duration(attempt.milliseconds)}`, `${attempt.cold ? 'cold' : 'warm'} start`, attempt.service_requests && `${plural(attempt.service_requests, 'request')} to the service`, counts]
   return step('attempt', `Attempt ${attempt.attempt}`, attempt.at_ms, value,
-    element('p', {}, element('span', { class: 'tag', 'data-attempt': value }, outcome === 'reply' ? 'response' : outcome.replaceAll('_', ' '))),
+    element('p', {}, element('span', { class: 'tag', 'data-value': TAGS[value] }, outcome === 'reply' ? 'response' : outcome.replaceAll('_', ' '))),
     detail(facts.filter(Boolean).join(', ')),
     error && element('p', {}, element('code', { class: 'error-type' }, error.type), ` ${error.message}`),
     attempt.log.length > 0 && element('details', {},

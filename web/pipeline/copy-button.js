@@ -7,7 +7,7 @@ const CONFIRMED_MS = 2000
 /** `text` is called at the click. `what` completes the name for screen readers: "Copy the SQL for DuckDB". */
 export function copyButton(label, what, text) {
   const words = element('span', { 'aria-live': 'polite' }, label)
-  const rest = element('span', { class: 'for-readers' }, what && ` ${what}`)
+  const rest = element('span', { class: 'unseen' }, what && ` ${what}`)
   const button = element('button', { type: 'button', class: 'small', 'data-control': `copy ${what ?? label}` }, words, rest)
   let timer
   button.addEventListener('click', async () => {
@@ -34,7 +34,7 @@ async function copy(text) {
 /** The clipboard API exists on HTTPS and localhost only; a pipeline with `--host` is neither. */
 function copySelection(text) {
   const focused = document.activeElement
-  const area = element('textarea', { class: 'for-readers', 'aria-hidden': 'true', tabindex: '-1' })
+  const area = element('textarea', { class: 'unseen', 'aria-hidden': 'true', tabindex: '-1' })
   area.value = text
   document.body.append(area)
   area.select()
