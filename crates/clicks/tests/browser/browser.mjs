@@ -63,7 +63,7 @@ async function run() {
   const clicked = await check('a profile opens by mouse and by keyboard, and closes with Escape and Back', () => profiles(page))
   await check('three clicks are delivered', () => delivered(pipeline, before, clicked.length))
   await check('their objects hold the three enriched lines, each once', () => lines(pipeline, objectsBefore, clicked))
-  await check('the charts name the mysfits', () => charts(pipeline, clicked))
+  await check('the ranking names the mysfits', () => charts(pipeline, clicked))
   await check('an invalid click is refused', () => wrongClick(page))
   await check('a click made offline arrives once, with two tabs open', () => offline(visitor, page, pipeline))
   await check('a click that the edge refused with 503 arrives once', () => unavailable(page, pipeline))
@@ -176,10 +176,13 @@ async function lines(pipeline, objectsBefore, clicked) {
 }
 
 async function charts(pipeline, clicked) {
-  for (const { name, species } of clicked) {
-    await pipeline.locator('[data-chart=mysfitId]').getByRole('rowheader', { name }).waitFor()
-    await pipeline.locator('[data-chart=species]').getByRole('rowheader', { name: species }).waitFor()
+  await pipeline.getByRole('link', { name: 'Analysis', exact: true }).click()
+  for (const { name, goodevil, lawchaos } of clicked) {
+    await pipeline.locator('[data-ranking]').getByRole('rowheader', { name }).waitFor()
+    await pipeline.locator('[data-chart=goodevil]').getByRole('rowheader', { name: goodevil }).waitFor()
+    await pipeline.locator('[data-chart=lawchaos]').getByRole('rowheader', { name: lawchaos }).waitFor()
   }
+  await pipeline.getByRole('link', { name: 'Pipeline', exact: true }).click()
 }
 
 async function wrongClick(page) {
