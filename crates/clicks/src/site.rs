@@ -5,19 +5,18 @@
 
 mod events;
 mod monitoring;
+mod object;
 mod service;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Json, Router};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower_http::services::ServeDir;
@@ -45,7 +44,7 @@ pub(crate) fn router(site: Site, edge: Router) -> Router {
     Router::new()
         .route("/config.json", get(config))
         .route("/pipeline/events", get(events::follow).with_state(events))
-        .route("/pipeline/object", get(show_object).with_state(site.streams.clone()))
+        .merge(object::router(site.streams.clone()))
         .merge(monitoring::router(site.streams, site.collector))
         .fallback_service(files)
         .layer(from_fn_with_state(service, guard))
@@ -70,38 +69,6 @@ async fn with_headers(response: Response) -> impl IntoResponse {
         (CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
     ];
     (headers, response)
-}
-
-const MOST_BYTES: usize = 256 * 1024;
-
-const TRUNCATED: HeaderName = HeaderName::from_static("x-truncated");
-
-/// One of the stream's last objects, and no other of its bucket.
-#[derive(Deserialize)]
-struct ObjectQuery {
-    stream: String,
-    path: String,
-}
-
-async fn show_object(State(streams): State<Registry>, query: Result<Query<ObjectQuery>, QueryRejection>) -> Response {
-    let Ok(Query(ObjectQuery { stream, path })) = query else {
-        return error(StatusCode::BAD_REQUEST, "invalid query; accepted are the parameters stream and path, each once");
-    };
-    let Some(stream) = streams.get(&stream) else {
-        return error(StatusCode::NOT_FOUND, "unknown stream");
-    };
-    let snapshot = stream.snapshot();
-    let Some(object) = snapshot.objects.iter().find(|object| object.path == path) else {
-        return error(StatusCode::NOT_FOUND, "not one of the last objects of this stream");
-    };
-    match stream.bucket_of(object).get(&path, MOST_BYTES).await {
-        Ok(Some(contents)) => {
-            let truncated = contents.truncated.then_some([(TRUNCATED, "true")]);
-            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], truncated, contents.bytes).into_response()
-        }
-        Ok(None) => error(StatusCode::NOT_FOUND, "the object is no longer in the storage"),
-        Err(_) => error(StatusCode::BAD_GATEWAY, "could not read the object from the storage"),
-    }
 }
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");

@@ -167,10 +167,14 @@ async fn no_redirect_leads_to_another_host() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_needs_a_stream_and_a_path() {
     let site = Served::start().await;
+    let invalid = "invalid query; accepted are the parameters stream and path, whole=true and download=true, each once";
     for (query, status, message) in [
-        ("", 400, "invalid query; accepted are the parameters stream and path, each once"),
-        ("?stream=a", 400, "invalid query; accepted are the parameters stream and path, each once"),
-        ("?stream=a&path=b&path=c", 400, "invalid query; accepted are the parameters stream and path, each once"),
+        ("", 400, invalid),
+        ("?stream=a", 400, invalid),
+        ("?stream=a&path=b&path=c", 400, invalid),
+        ("?stream=a&path=b&whole=yes", 400, invalid),
+        ("?stream=a&path=b&download=true&download=true", 400, invalid),
+        ("?stream=a&path=b&whole=true", 404, "unknown stream"),
         ("?stream=a&path=..%2Fb", 404, "unknown stream"),
     ] {
         let response = site.get(&format!("/pipeline/object{query}"), "localhost");

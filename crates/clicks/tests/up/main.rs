@@ -27,3 +27,4 @@ mod stop;
 mod storage;
 mod streams;
 mod terminal;
+mod whole_objects;

@@ -33,13 +33,17 @@ fn click(up: &Up, body: &str) {
 }
 
 /// The page's request for an object, with everything encoded in the URL.
-fn object(up: &Up, stream: &str, path: &str) -> Response {
+pub(crate) fn object_url(stream: &str, path: &str) -> String {
     let encoded = path.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
-    get(up, &format!("/pipeline/object?stream={stream}&path={encoded}"))
+    format!("/pipeline/object?stream={stream}&path={encoded}")
+}
+
+fn object(up: &Up, stream: &str, path: &str) -> Response {
+    get(up, &object_url(stream, path))
 }
 
 /// The newest object that the page lists of a kind.
-fn newest(up: &Up, kind: &str) -> String {
+pub(crate) fn newest(up: &Up, kind: &str) -> String {
     let view = up.snapshot();
     let objects = view["objects"].as_array().unwrap();
     objects.iter().find(|object| object["kind"] == kind).unwrap()["path"].as_str().unwrap().to_owned()
