@@ -6,6 +6,7 @@
 mod events;
 mod monitoring;
 mod object;
+mod pipeline_page;
 mod service;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 use tower_http::services::ServeDir;
 
 use self::events::Events;
+use self::pipeline_page::StyleNonce;
 use self::service::{ServiceUrl, host};
 use crate::edge::Collector;
 use local_firehose::registry::Registry;
@@ -40,11 +42,12 @@ pub(crate) struct Site {
 pub(crate) fn router(site: Site, edge: Router) -> Router {
     let events = Arc::new(Events::new(site.streams.clone(), site.stopping));
     let service = Arc::new(site.service);
-    let files = ServeDir::new(site.web).fallback(any(async || error(StatusCode::NOT_FOUND, "unknown page")));
+    let files = ServeDir::new(&site.web).fallback(any(async || error(StatusCode::NOT_FOUND, "unknown page")));
     Router::new()
         .route("/config.json", get(config))
         .route("/pipeline/events", get(events::follow).with_state(events))
         .merge(object::router(site.streams.clone()))
+        .merge(pipeline_page::router(site.web))
         .merge(monitoring::router(site.streams, site.collector))
         .fallback_service(files)
         .layer(from_fn_with_state(service, guard))
@@ -75,18 +78,19 @@ const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-or
 
 async fn guard(State(service): State<Arc<ServiceAddress>>, mut request: Request, next: Next) -> Response {
     let service = host(request.headers()).map(|host| service.for_host(&host));
-    // Fails closed. A host and an origin have valid characters of a header only.
-    let Ok(policy) = HeaderValue::try_from(content_security_policy(service.as_ref())) else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let response = match service {
+    let response = match &service {
         // A folder's redirect would lead to another host: a browser reads `//pipeline/` as one.
         _ if request.uri().path().starts_with("//") => error(StatusCode::NOT_FOUND, "unknown page"),
         Some(service) => {
-            request.extensions_mut().insert(service);
+            request.extensions_mut().insert(service.clone());
             next.run(request).await
         }
         None => error(StatusCode::MISDIRECTED_REQUEST, "invalid Host; accepted are localhost and IP addresses"),
+    };
+    // Fails closed. A host, an origin and a nonce have valid characters of a header only.
+    let policy = content_security_policy(service.as_ref(), response.extensions().get());
+    let Ok(policy) = HeaderValue::try_from(policy) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let headers = [
         (header::CONTENT_SECURITY_POLICY, policy),
@@ -96,10 +100,11 @@ async fn guard(State(service): State<Arc<ServiceAddress>>, mut request: Request,
     (headers, response).into_response()
 }
 
-fn content_security_policy(service: Option<&ServiceUrl>) -> String {
+fn content_security_policy(service: Option<&ServiceUrl>, nonce: Option<&StyleNonce>) -> String {
     let service = service.map(|service| format!(" {}", service.origin)).unwrap_or_default();
+    let nonce = nonce.map(|StyleNonce(nonce)| format!(" 'nonce-{nonce}'")).unwrap_or_default();
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{service}; \
+        "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self'; connect-src 'self'{service}; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 }

@@ -101,6 +101,12 @@ fn other_hosts_are_refused() {
     }
 }
 
+/// The end of `style-src`, if it has a nonce.
+fn nonce_of(response: &Response) -> Option<String> {
+    let (_, nonce) = response.header("content-security-policy")?.split_once("style-src 'self' ")?;
+    nonce.split_once(';').map(|(nonce, _)| format!(" {nonce}"))
+}
+
 #[test]
 fn every_response_has_security_headers() {
     let up = Up::start(&[]);
@@ -113,6 +119,7 @@ fn every_response_has_security_headers() {
         ("/", 200),
         ("/site.js", 200),
         ("/pipeline/", 200),
+        ("/pipeline/index.html", 200),
         ("/config.json", 200),
         ("/nothing", 404),
         ("/pipeline/object?stream=a&path=b", 404),
@@ -127,6 +134,9 @@ fn every_response_has_security_headers() {
         connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
         let response = connection.head();
         assert_eq!(response.status, status, "{path}: {response:?}");
+        let nonce = nonce_of(&response);
+        assert_eq!(nonce.is_some(), path == "/pipeline/", "{path}: {response:?}");
+        let policy = policy.replace("style-src 'self'", &format!("style-src 'self'{}", nonce.unwrap_or_default()));
         for (name, value) in [
             ("content-security-policy", policy.as_str()),
             ("x-content-type-options", "nosniff"),
@@ -160,8 +170,18 @@ fn each_file_has_its_content_type() {
         let seen = (response.status, response.header("content-type"), response.body.as_bytes());
         assert_eq!(seen, (200, Some(content_type), &*fs::read(&path).unwrap()), "{name}");
     }
-    for (folder, page) in [("/", "index.html"), ("/pipeline/", "pipeline/index.html")] {
-        assert_eq!(connection.get(folder, "localhost").body, fs::read_to_string(web().join(page)).unwrap());
+    assert_eq!(connection.get("/", "localhost").body, fs::read_to_string(web().join("index.html")).unwrap());
+}
+
+/// The first paint of the pipeline's page waits for no other file.
+#[test]
+fn the_pipeline_page_has_its_stylesheets() {
+    let up = Up::start(&[]);
+    let page = get(&up, "/pipeline/");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html")), "{page:?}");
+    assert!(!page.body.contains("rel=\"stylesheet\""), "{}", page.body);
+    for path in ["style.css", "pipeline/pipeline.css"] {
+        assert!(page.body.contains(&fs::read_to_string(web().join(path)).unwrap()), "{path}");
     }
 }
 
