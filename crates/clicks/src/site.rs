@@ -3,6 +3,8 @@
 //! Pages of other origins can't read the site: without CORS their scripts see no response, and a DNS name that resolves to this
 //! machine fails the check of the `Host`. The edge has no such check: API Gateway accepts any name, and any page may put clicks.
 
+mod analysis;
+mod chosen_stream;
 mod events;
 mod monitoring;
 mod object;
@@ -48,6 +50,7 @@ pub(crate) fn router(site: Site, edge: Router) -> Router {
         .route("/pipeline/events", get(events::follow).with_state(events))
         .merge(object::router(site.streams.clone()))
         .merge(pipeline_page::router(site.web))
+        .merge(analysis::router(site.streams.clone()))
         .merge(monitoring::router(site.streams, site.collector))
         .fallback_service(files)
         .layer(from_fn_with_state(service, guard))

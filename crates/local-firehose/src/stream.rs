@@ -31,6 +31,7 @@ mod state;
 mod stats;
 mod uploader;
 mod value_counts;
+mod value_history;
 
 pub use self::data_stream::{DataStream, DataStreamSnapshot, PutEntry, PutResult};
 pub use self::delivery_stream::{DeliveryStream, StreamDeps, remove_state, state_of, unused_state_files};
@@ -44,6 +45,7 @@ pub use self::settings::{Buffering, DataStreamSettings, Source, StreamSettings};
 pub use self::state::StateError;
 pub use self::stats::StreamSnapshot;
 pub use self::uploader::Buckets;
+pub use self::value_history::{RankedValue, ValueRanking};
 
 pub(crate) use self::metrics::write_metrics;
 pub(crate) use self::retention::{ReadLimits, Retention, ShardRecords, Start};

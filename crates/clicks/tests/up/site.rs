@@ -85,7 +85,8 @@ fn other_hosts_are_refused() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let pages = ["/", "/site.js", "/config.json", "/pipeline/", "/nothing"];
-    let state = ["/pipeline/events", "/pipeline/object", "/pipeline/history", "/metrics", "/health"];
+    let state =
+        ["/pipeline/events", "/pipeline/object", "/pipeline/history", "/pipeline/ranking", "/metrics", "/health"];
     for path in pages.into_iter().chain(state) {
         let response = connection.get(path, "evil.example:8000");
         assert_eq!(

@@ -25,6 +25,7 @@ use super::settings::StreamSettings;
 use super::state::{Recovered, State, StateError};
 use super::stats::StreamSnapshot;
 use super::uploader::{Buckets, Uploader};
+use super::value_history::ValueRanking;
 use crate::functions::{FunctionLog, Functions};
 use object_storage::Bucket;
 
@@ -164,6 +165,12 @@ impl DeliveryStream {
     #[must_use]
     pub fn history(&self) -> HistoryColumns {
         self.with_current(|current| current.context.stats.history())
+    }
+
+    /// The most frequent values of the counted fields in the last 15 minutes.
+    #[must_use]
+    pub fn ranking(&self) -> ValueRanking {
+        self.with_current(|current| current.context.stats.ranking())
     }
 
     /// How many accepted records are not settled: neither stored nor dropped, or not in the source backup yet.

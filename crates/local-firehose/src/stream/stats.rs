@@ -16,6 +16,7 @@ use super::notices::{Notice, Notices, most_frequent};
 use super::refusals::RefusedRecords;
 use super::settings::{Source, StreamSettings};
 use super::value_counts::{ValueCounts, add};
+use super::value_history::{ValueHistory, ValueRanking};
 use firehose_model::kinesis::shard::ShardId;
 
 pub(super) use self::durations::Durations;
@@ -117,6 +118,7 @@ struct Folded {
     /// Of objects that the storage has refused and not accepted since then.
     uploads_refused: usize,
     history: History,
+    value_history: ValueHistory,
 }
 
 impl StreamStats {
@@ -148,6 +150,7 @@ impl StreamStats {
             // Within the lock, so that notices have the order of events.
             self.notify(folded, &event, now_ms);
             folded.history.record(&event, now_ms);
+            folded.value_history.record(&event, now_ms);
             folded.fold(event);
         });
     }
@@ -176,6 +179,11 @@ impl StreamStats {
     /// The last 15 minutes.
     pub(super) fn history(&self) -> HistoryColumns {
         self.with(|folded| folded.history.columns(&folded.snapshot.stream, Timestamp::now().as_millisecond()))
+    }
+
+    /// The values of the same time.
+    pub(super) fn ranking(&self) -> ValueRanking {
+        self.with(|folded| folded.value_history.ranking(Timestamp::now().as_millisecond()))
     }
 
     /// Records, bytes and times agree: a buffer has a time of its flush exactly if records wait in it.
