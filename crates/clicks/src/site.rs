@@ -3,27 +3,30 @@
 //! Pages of other origins can't read the site: without CORS their scripts see no response, and a DNS name that resolves to this
 //! machine fails the check of the `Host`. The edge has no such check: API Gateway accepts any name, and any page may put clicks.
 
+mod analysis;
+mod chosen_stream;
 mod events;
 mod monitoring;
+mod object;
+mod pipeline_page;
 mod records;
 mod service;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Json, Router};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower_http::services::ServeDir;
 
 use self::events::Events;
+use self::pipeline_page::StyleNonce;
 use self::service::{ServiceUrl, host};
 use crate::edge::Collector;
 use local_firehose::registry::Registry;
@@ -42,12 +45,14 @@ pub(crate) struct Site {
 pub(crate) fn router(site: Site, edge: Router) -> Router {
     let events = Arc::new(Events::new(site.streams.clone(), site.collector.clone(), site.stopping.clone()));
     let service = Arc::new(site.service);
-    let files = ServeDir::new(site.web).fallback(any(async || error(StatusCode::NOT_FOUND, "unknown page")));
+    let files = ServeDir::new(&site.web).fallback(any(async || error(StatusCode::NOT_FOUND, "unknown page")));
     Router::new()
         .route("/config.json", get(config))
         .route("/pipeline/events", get(events::follow).with_state(events))
-        .route("/pipeline/object", get(show_object).with_state(site.streams.clone()))
         .merge(records::router(site.streams.clone(), site.stopping))
+        .merge(object::router(site.streams.clone()))
+        .merge(pipeline_page::router(site.web))
+        .merge(analysis::router(site.streams.clone()))
         .merge(monitoring::router(site.streams, site.collector))
         .fallback_service(files)
         .layer(from_fn_with_state(service, guard))
@@ -74,54 +79,23 @@ async fn with_headers(response: Response) -> impl IntoResponse {
     (headers, response)
 }
 
-const MOST_BYTES: usize = 256 * 1024;
-
-const TRUNCATED: HeaderName = HeaderName::from_static("x-truncated");
-
-/// One of the stream's last objects, and no other of its bucket.
-#[derive(Deserialize)]
-struct ObjectQuery {
-    stream: String,
-    path: String,
-}
-
-async fn show_object(State(streams): State<Registry>, query: Result<Query<ObjectQuery>, QueryRejection>) -> Response {
-    let Ok(Query(ObjectQuery { stream, path })) = query else {
-        return error(StatusCode::BAD_REQUEST, "invalid query; accepted are the parameters stream and path, each once");
-    };
-    let Some(stream) = streams.get(&stream) else {
-        return error(StatusCode::NOT_FOUND, "unknown stream");
-    };
-    let snapshot = stream.snapshot();
-    let Some(object) = snapshot.objects.iter().find(|object| object.path == path) else {
-        return error(StatusCode::NOT_FOUND, "not one of the last objects of this stream");
-    };
-    match stream.bucket_of(object).get(&path, MOST_BYTES).await {
-        Ok(Some(contents)) => {
-            let truncated = contents.truncated.then_some([(TRUNCATED, "true")]);
-            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], truncated, contents.bytes).into_response()
-        }
-        Ok(None) => error(StatusCode::NOT_FOUND, "the object is no longer in the storage"),
-        Err(_) => error(StatusCode::BAD_GATEWAY, "could not read the object from the storage"),
-    }
-}
-
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 async fn guard(State(service): State<Arc<ServiceAddress>>, mut request: Request, next: Next) -> Response {
     let service = host(request.headers()).map(|host| service.for_host(&host));
-    // Fails closed. A host and an origin have valid characters of a header only.
-    let Ok(policy) = HeaderValue::try_from(content_security_policy(service.as_ref())) else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let response = match service {
+    let response = match &service {
         // A folder's redirect would lead to another host: a browser reads `//pipeline/` as one.
         _ if request.uri().path().starts_with("//") => error(StatusCode::NOT_FOUND, "unknown page"),
         Some(service) => {
-            request.extensions_mut().insert(service);
+            request.extensions_mut().insert(service.clone());
             next.run(request).await
         }
         None => error(StatusCode::MISDIRECTED_REQUEST, "invalid Host; accepted are localhost and IP addresses"),
+    };
+    // Fails closed. A host, an origin and a nonce have valid characters of a header only.
+    let policy = content_security_policy(service.as_ref(), response.extensions().get());
+    let Ok(policy) = HeaderValue::try_from(policy) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let headers = [
         (header::CONTENT_SECURITY_POLICY, policy),
@@ -131,10 +105,11 @@ async fn guard(State(service): State<Arc<ServiceAddress>>, mut request: Request,
     (headers, response).into_response()
 }
 
-fn content_security_policy(service: Option<&ServiceUrl>) -> String {
+fn content_security_policy(service: Option<&ServiceUrl>, nonce: Option<&StyleNonce>) -> String {
     let service = service.map(|service| format!(" {}", service.origin)).unwrap_or_default();
+    let nonce = nonce.map(|StyleNonce(nonce)| format!(" 'nonce-{nonce}'")).unwrap_or_default();
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{service}; \
+        "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self'; connect-src 'self'{service}; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 }

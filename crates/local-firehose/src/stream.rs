@@ -34,6 +34,7 @@ mod state;
 mod stats;
 mod uploader;
 mod value_counts;
+mod value_history;
 
 pub use self::attempt::InvocationSummary;
 pub use self::data_stream::{DataStream, DataStreamSnapshot, PutEntry, PutResult};
@@ -52,6 +53,7 @@ pub use self::settings::{Buffering, DataStreamSettings, Source, StreamSettings};
 pub use self::state::StateError;
 pub use self::stats::{StreamOverview, StreamSnapshot};
 pub use self::uploader::Buckets;
+pub use self::value_history::{RankedValue, ValueRanking};
 
 pub(crate) use self::metrics::write_metrics;
 pub(crate) use self::retention::{ReadLimits, Retention, ShardRecords, Start};

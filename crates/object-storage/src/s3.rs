@@ -25,6 +25,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use bytes::Bytes;
 use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use tokio::task::spawn_blocking;
 
 use super::names::encoded;
 use super::{BucketError, ObjectStart, StoredObject, in_one_line, root_cause, shortened, stored_bytes_for};
@@ -182,7 +183,9 @@ impl S3 {
                 None => whole = true,
             }
         }
-        Ok(Some(super::start(stored, whole, at_most)))
+        // The decompression of a large object takes a second.
+        let start = spawn_blocking(move || super::start(stored, whole, at_most));
+        start.await.map(Some).map_err(|error| error.to_string())
     }
 
     pub(super) async fn head(&self, key: &str) -> Result<Option<StoredObject>, String> {

@@ -2,15 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Deserialize;
 
-use super::error;
+use super::chosen_stream::ChosenStream;
 use crate::edge::{Collector, CollectorCounts};
 use local_firehose::metrics_text::{MetricType, MetricsText};
 use local_firehose::monitoring;
@@ -28,7 +24,7 @@ pub(super) fn router(streams: Registry, collector: Option<Arc<Collector>>) -> Ro
     Router::new()
         .route("/metrics", get(text))
         .route("/health", get(async |State(streams): State<Registry>| monitoring::health(&streams)))
-        .route("/pipeline/history", get(history))
+        .route("/pipeline/history", get(async |ChosenStream(stream): ChosenStream| Json(stream.history())))
         .with_state(streams)
 }
 
@@ -43,21 +39,6 @@ fn write_collector(text: &mut MetricsText, counts: &CollectorCounts) {
     text.metric(name, MetricType::Counter, "Requests that were refused before the collector got them.");
     for reason in RefusalReason::ALL {
         text.sample(name, &[("reason", reason.as_str())], refused.get(reason));
-    }
-}
-
-#[derive(Deserialize)]
-struct HistoryQuery {
-    stream: String,
-}
-
-async fn history(State(streams): State<Registry>, query: Result<Query<HistoryQuery>, QueryRejection>) -> Response {
-    let Ok(Query(HistoryQuery { stream })) = query else {
-        return error(StatusCode::BAD_REQUEST, "invalid query; accepted is the parameter stream, once");
-    };
-    match streams.get(&stream) {
-        Some(stream) => Json(stream.history()).into_response(),
-        None => error(StatusCode::NOT_FOUND, "unknown stream"),
     }
 }
 

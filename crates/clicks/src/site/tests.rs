@@ -21,7 +21,7 @@ impl Served {
         fs::create_dir(web.path().join("pipeline")).unwrap();
         for (name, contents) in [
             ("index.html", "the page"),
-            ("pipeline/index.html", "the pipeline"),
+            ("pipeline/index.html", "the <link rel=\"stylesheet\" href=\"../style.css\">pipeline"),
             ("clicks.js", "export {}"),
             ("style.css", "a {}"),
             ("mysfit.svg", "<svg/>"),
@@ -83,7 +83,7 @@ async fn files_have_their_types() {
     for (path, status, content_type, body) in [
         ("/", 200, "text/html", "the page"),
         ("/index.html?v=1", 200, "text/html", "the page"),
-        ("/pipeline/", 200, "text/html", "the pipeline"),
+        ("/pipeline/index.html", 200, "text/html", "the <link rel=\"stylesheet\" href=\"../style.css\">pipeline"),
         ("/clicks.js", 200, "text/javascript", "export {}"),
         ("/style.css", 200, "text/css", "a {}"),
         ("/mysfit.svg", 200, "image/svg+xml", "<svg/>"),
@@ -167,10 +167,14 @@ async fn no_redirect_leads_to_another_host() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_needs_a_stream_and_a_path() {
     let site = Served::start().await;
+    let invalid = "invalid query; accepted are the parameters stream and path, whole=true and download=true, each once";
     for (query, status, message) in [
-        ("", 400, "invalid query; accepted are the parameters stream and path, each once"),
-        ("?stream=a", 400, "invalid query; accepted are the parameters stream and path, each once"),
-        ("?stream=a&path=b&path=c", 400, "invalid query; accepted are the parameters stream and path, each once"),
+        ("", 400, invalid),
+        ("?stream=a", 400, invalid),
+        ("?stream=a&path=b&path=c", 400, invalid),
+        ("?stream=a&path=b&whole=yes", 400, invalid),
+        ("?stream=a&path=b&download=true&download=true", 400, invalid),
+        ("?stream=a&path=b&whole=true", 404, "unknown stream"),
         ("?stream=a&path=..%2Fb", 404, "unknown stream"),
     ] {
         let response = site.get(&format!("/pipeline/object{query}"), "localhost");
@@ -215,13 +219,41 @@ async fn event_streams_end_when_the_process_stops() {
 fn the_policy_is_strict() {
     let service = ServiceAddress::external("https://a.example/prod/").unwrap();
     let service = service.for_host("localhost");
-    for (service, connect) in [(None, "'self'"), (Some(&service), "'self' https://a.example")] {
+    let nonce = StyleNonce("0123456789abcdef".to_owned());
+    for (service, connect, nonce, style) in [
+        (None, "'self'", None, "'self'"),
+        (Some(&service), "'self' https://a.example", None, "'self'"),
+        (None, "'self'", Some(&nonce), "'self' 'nonce-0123456789abcdef'"),
+    ] {
         assert_eq!(
-            content_security_policy(service),
+            content_security_policy(service, nonce),
             format!(
-                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {connect}; \
+                "default-src 'none'; script-src 'self'; style-src {style}; img-src 'self'; connect-src {connect}; \
                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
             )
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pipeline_page_has_its_styles_with_the_nonce_of_its_policy() {
+    let site = Served::start().await;
+    let mut nonces: Vec<String> = [(); 2]
+        .map(|()| {
+            let response = site.get("/pipeline/", "localhost");
+            assert_eq!((response.status, response.header("content-type")), (200, Some("text/html")));
+            let (_, nonce) = response.body.split_once("nonce=\"").unwrap();
+            let (nonce, _) = nonce.split_once('"').unwrap();
+            assert_eq!(response.body, format!("the <style nonce=\"{nonce}\">\na {{}}</style>pipeline"));
+            let policy = response.header("content-security-policy").unwrap();
+            assert!(policy.contains(&format!("; style-src 'self' 'nonce-{nonce}'; ")), "{policy}");
+            nonce.to_owned()
+        })
+        .into();
+    assert!(nonces.iter().all(|nonce| nonce.len() == 32), "{nonces:?}");
+    nonces.dedup();
+    assert_eq!(nonces.len(), 2);
+    // The file itself has links.
+    let file = site.get("/pipeline/index.html", "localhost");
+    assert!(file.body.contains("<link") && !file.header("content-security-policy").unwrap().contains("nonce"));
 }

@@ -165,7 +165,7 @@ pub(crate) struct StreamOptions {
     ///
     /// Quotes are as in a shell. A command without a `/` is searched in this PATH. The function itself has Lambda's PATH, or that of
     /// `--env PATH=…`. NAME of a table [functions.NAME] in the file is that function; the stream's options, also those of [defaults],
-    /// override those of its table.
+    /// override those of its table. On the command line it is the function of all streams of the file.
     #[arg(long, value_name = "COMMAND", help_heading = "Function")]
     pub(crate) function: Option<String>,
 

@@ -93,6 +93,9 @@ impl Settings {
         };
         let file = config.zip(file.as_ref());
         let settings = Self::from_options(pipeline, stream, file, &context)?;
+        if let Some(warning) = function_of_all_streams(stream, file) {
+            tracing::warn!("{warning}");
+        }
         if !settings.web.is_dir() {
             let layers = pipeline_layers(pipeline, file);
             let option = layers.find_or("web", |options| options.web.as_ref(), &settings.web).option;
@@ -159,6 +162,17 @@ fn pipeline_layers<'a>(
 ) -> Layers<'a, PipelineOptions> {
     let table = file.map(|(path, file)| (Some(table(path, "pipeline")), &file.pipeline));
     Layers([(None, command_line)].into_iter().chain(table).collect())
+}
+
+/// The operator may mean one of them.
+fn function_of_all_streams(command_line: &StreamOptions, file: Option<(&Path, &File)>) -> Option<String> {
+    command_line.function.as_ref()?;
+    let (path, File { streams, .. }) = file.filter(|(_, file)| file.streams.len() > 1)?;
+    let names = streams.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let (count, path) = (streams.len(), path.display());
+    Some(format!(
+        "`--function` applies to all {count} streams of {path}: {names}; for one, set `function` of [streams.NAME] there"
+    ))
 }
 
 fn service(layers: &Layers<'_, PipelineOptions>) -> Result<Service, UsageError> {

@@ -125,6 +125,20 @@ fn an_address_beyond_loopback_has_a_warning() {
 }
 
 #[test]
+fn a_function_beside_a_file_with_several_streams_has_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = ("[streams.clicks]\n", "[streams.clicks]\n[streams.orders]\nfunction = 'processor'\n");
+    let warning = "warning: `--function` applies to all 2 streams of up.toml: clicks, orders; for one, set `function` of \
+                   [streams.NAME] there\n";
+    for (config, expected) in [(one, ""), (two, warning)] {
+        let top = "[pipeline]\nclick-stream = 'clicks'\n";
+        fs::write(folder.path().join("up.toml"), format!("{top}{config}")).unwrap();
+        let mut up = Up::start_in(folder.path(), &["--config", "up.toml", "--function", "none"]);
+        assert_eq!(up.stop().stderr, expected, "{config}");
+    }
+}
+
+#[test]
 fn an_unknown_option_or_an_invalid_value_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, message) in [

@@ -28,3 +28,4 @@ mod stop;
 mod storage;
 mod streams;
 mod terminal;
+mod whole_objects;

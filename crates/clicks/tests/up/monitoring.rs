@@ -1,4 +1,4 @@
-//! `/metrics`, `/health` and `/pipeline/history`, and the records that they count as refused.
+//! `/metrics`, `/health`, `/pipeline/history` and `/pipeline/ranking`, and the records that they count as refused.
 
 use serde_json::{Value, json};
 use test_support::http::{Connection, Response};
@@ -51,6 +51,30 @@ fn records_and_invocations_are_in_the_metrics_and_in_the_history() {
     assert!(percentiles("p50_ms") > 0 && percentiles("p50_ms") == percentiles("p95_ms"), "{history}");
     for query in ["", "?stream=a&stream=b"] {
         assert_eq!(get(&up, &format!("/pipeline/history{query}")).status, 400);
+    }
+}
+
+#[test]
+fn frequent_values_are_ranked_by_minute() {
+    let up = Up::start(&[]);
+    let click = |mysfit: usize| json!({ "mysfitId": format!("m{mysfit:02}"), "goodevil": "Good" }).to_string();
+    // The last ones have the most clicks.
+    let clicks: Vec<String> = (0..25).flat_map(|mysfit| vec![click(mysfit); mysfit + 1]).collect();
+    up.put(&clicks);
+    up.put(&[r#"{"do":"fail","mysfitId":"m00"}"#, "not JSON"]);
+    up.until_processed(clicks.len() as u64 + 2);
+    let ranking = get(&up, &format!("/pipeline/ranking?stream={STREAM}")).json();
+    assert_eq!((&ranking["bucket_ms"], ranking["at_ms"].as_array().map(Vec::len)), (&json!(60_000), Some(15)));
+    let counts = |field: &str| {
+        let ranked = ranking["fields"][field].as_array().unwrap();
+        ranked.iter().map(|ranked| (ranked["value"].clone(), sum(&ranked["counts"]))).collect::<Vec<_>>()
+    };
+    let expected: Vec<_> = (5..25_u64).rev().map(|mysfit| (json!(format!("m{mysfit:02}")), mysfit + 1)).collect();
+    assert_eq!(counts("mysfitId"), expected);
+    assert_eq!(counts("goodevil"), [(json!("Good"), clicks.len() as u64)]);
+    assert!(ranking["fields"]["species"].is_null(), "{ranking}");
+    for (query, status) in [("", 400), ("?stream=a&stream=b", 400), ("?stream=a", 404)] {
+        get(&up, &format!("/pipeline/ranking{query}")).is(status);
     }
 }
 

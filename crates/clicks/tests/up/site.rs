@@ -33,13 +33,17 @@ fn click(up: &Up, body: &str) {
 }
 
 /// The page's request for an object, with everything encoded in the URL.
-fn object(up: &Up, stream: &str, path: &str) -> Response {
+pub(crate) fn object_url(stream: &str, path: &str) -> String {
     let encoded = path.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
-    get(up, &format!("/pipeline/object?stream={stream}&path={encoded}"))
+    format!("/pipeline/object?stream={stream}&path={encoded}")
+}
+
+fn object(up: &Up, stream: &str, path: &str) -> Response {
+    get(up, &object_url(stream, path))
 }
 
 /// The newest object that the page lists of a kind.
-fn newest(up: &Up, kind: &str) -> String {
+pub(crate) fn newest(up: &Up, kind: &str) -> String {
     let view = up.snapshot();
     let objects = view["objects"].as_array().unwrap();
     objects.iter().find(|object| object["kind"] == kind).unwrap()["path"].as_str().unwrap().to_owned()
@@ -81,7 +85,8 @@ fn other_hosts_are_refused() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let pages = ["/", "/site.js", "/config.json", "/pipeline/", "/nothing"];
-    let state = ["/pipeline/events", "/pipeline/object", "/pipeline/history", "/metrics", "/health"];
+    let state =
+        ["/pipeline/events", "/pipeline/object", "/pipeline/history", "/pipeline/ranking", "/metrics", "/health"];
     for path in pages.into_iter().chain(state) {
         let response = connection.get(path, "evil.example:8000");
         assert_eq!(
@@ -97,6 +102,12 @@ fn other_hosts_are_refused() {
     }
 }
 
+/// The end of `style-src`, if it has a nonce.
+fn nonce_of(response: &Response) -> Option<String> {
+    let (_, nonce) = response.header("content-security-policy")?.split_once("style-src 'self' ")?;
+    nonce.split_once(';').map(|(nonce, _)| format!(" {nonce}"))
+}
+
 #[test]
 fn every_response_has_security_headers() {
     let up = Up::start(&[]);
@@ -109,6 +120,7 @@ fn every_response_has_security_headers() {
         ("/", 200),
         ("/site.js", 200),
         ("/pipeline/", 200),
+        ("/pipeline/index.html", 200),
         ("/config.json", 200),
         ("/nothing", 404),
         ("/pipeline/object?stream=a&path=b", 404),
@@ -123,6 +135,9 @@ fn every_response_has_security_headers() {
         connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
         let response = connection.head();
         assert_eq!(response.status, status, "{path}: {response:?}");
+        let nonce = nonce_of(&response);
+        assert_eq!(nonce.is_some(), path == "/pipeline/", "{path}: {response:?}");
+        let policy = policy.replace("style-src 'self'", &format!("style-src 'self'{}", nonce.unwrap_or_default()));
         for (name, value) in [
             ("content-security-policy", policy.as_str()),
             ("x-content-type-options", "nosniff"),
@@ -156,8 +171,18 @@ fn each_file_has_its_content_type() {
         let seen = (response.status, response.header("content-type"), response.body.as_bytes());
         assert_eq!(seen, (200, Some(content_type), &*fs::read(&path).unwrap()), "{name}");
     }
-    for (folder, page) in [("/", "index.html"), ("/pipeline/", "pipeline/index.html")] {
-        assert_eq!(connection.get(folder, "localhost").body, fs::read_to_string(web().join(page)).unwrap());
+    assert_eq!(connection.get("/", "localhost").body, fs::read_to_string(web().join("index.html")).unwrap());
+}
+
+/// The first paint of the pipeline's page waits for no other file.
+#[test]
+fn the_pipeline_page_has_its_stylesheets() {
+    let up = Up::start(&[]);
+    let page = get(&up, "/pipeline/");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html")), "{page:?}");
+    assert!(!page.body.contains("rel=\"stylesheet\""), "{}", page.body);
+    for path in ["style.css", "pipeline/pipeline.css"] {
+        assert!(page.body.contains(&fs::read_to_string(web().join(path)).unwrap()), "{path}");
     }
 }
 

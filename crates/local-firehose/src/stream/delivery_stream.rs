@@ -26,6 +26,7 @@ use super::settings::StreamSettings;
 use super::state::{Recovered, State, StateError};
 use super::stats::{StreamOverview, StreamSnapshot};
 use super::uploader::{Buckets, Uploader};
+use super::value_history::ValueRanking;
 use crate::functions::{FunctionLog, Functions};
 use object_storage::Bucket;
 
@@ -179,6 +180,12 @@ impl DeliveryStream {
     #[must_use]
     pub fn recent_records(&self) -> &RecentRecords {
         &self.intake.context.records
+    }
+
+    /// The most frequent values of the counted fields in the last 15 minutes.
+    #[must_use]
+    pub fn ranking(&self) -> ValueRanking {
+        self.with_current(|current| current.context.stats.ranking())
     }
 
     /// How many accepted records are not settled: neither stored nor dropped, or not in the source backup yet.

@@ -18,6 +18,7 @@ use super::notices::{Notice, Notices};
 use super::refusals::RefusedRecords;
 use super::settings::{Source, StreamSettings};
 use super::value_counts::{ValueCounts, add};
+use super::value_history::{ValueHistory, ValueRanking};
 use firehose_model::kinesis::shard::ShardId;
 
 pub(super) use self::durations::Durations;
@@ -141,6 +142,7 @@ struct Folded {
     uploads_refused: usize,
     history: History,
     in_flight: BTreeMap<u64, InFlight>,
+    value_history: ValueHistory,
 }
 
 impl StreamStats {
@@ -172,6 +174,7 @@ impl StreamStats {
             // Within the lock, so that notices have the order of events.
             self.notify(folded, &event, now_ms);
             folded.history.record(&event, now_ms);
+            folded.value_history.record(&event, now_ms);
             folded.fold(event, now_ms);
         });
     }
@@ -203,6 +206,11 @@ impl StreamStats {
     pub(super) fn overview(&self) -> StreamOverview {
         let now_ms = Timestamp::now().as_millisecond();
         self.with(|folded| StreamOverview::new(&folded.snapshot, folded.history.rates(now_ms)))
+    }
+
+    /// The values of the same time.
+    pub(super) fn ranking(&self) -> ValueRanking {
+        self.with(|folded| folded.value_history.ranking(Timestamp::now().as_millisecond()))
     }
 
     /// Records, bytes and times agree: a buffer has a time of its flush exactly if records wait in it.

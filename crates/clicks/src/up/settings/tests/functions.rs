@@ -36,6 +36,26 @@ fn a_table_has_the_settings_of_a_function() {
 }
 
 #[test]
+fn a_function_for_several_streams_has_a_warning() {
+    let several = "[streams.clicks]\n[streams.orders]\nfunction = 'g'\n[streams.reviews]\nsource = 'kinesis'";
+    let warning = "`--function` applies to all 3 streams of up.toml: clicks, orders, reviews; for one, set `function` of \
+                   [streams.NAME] there";
+    for (line, text, expected) in [
+        ("--function f", several, Some(warning)),
+        ("--function none", several, Some(warning)),
+        // The file's own, other options, one stream, and no file.
+        ("--retries 1", &format!("[defaults]\nfunction = 'f'\n{several}"), None),
+        ("--function f", "[streams.clicks]", None),
+        ("--function f", "[defaults]\nretries = 1", None),
+    ] {
+        let (up, file) = (command_line(&arguments(line)).unwrap(), File::parse(text).unwrap());
+        let found = function_of_all_streams(&up.stream, Some((Path::new("up.toml"), &file)));
+        assert_eq!(found.as_deref(), expected, "{line} {text}");
+        assert_eq!(function_of_all_streams(&up.stream, None), None);
+    }
+}
+
+#[test]
 fn a_wrong_value_is_reported_with_its_place() {
     for (text, message) in [
         (
