@@ -84,6 +84,17 @@ fn data_streams_are_shown_in_a_browser() {
     browse(&up, "streams.mjs", &["orders", "reviews"]);
 }
 
+/// More than the processor's buffer of a second, so that a request is one batch.
+#[test]
+fn the_reason_of_a_failed_record_is_shown_in_a_browser() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = bare_command(folder.path());
+    command.args(["--port", "0", "--firehose-port", "0", "--service-port", "0"]);
+    command.args(["--buffer-seconds", "1", "--destination-seconds", "1"]);
+    let up = Up::run(folder.path(), command);
+    browse(&up, "records.mjs", &[up.firehose()]);
+}
+
 #[test]
 fn a_stream_that_is_created_later_is_shown_in_a_browser() {
     let up = Up::start(&[]);
