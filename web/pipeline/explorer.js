@@ -77,7 +77,10 @@ export function createExplorer() {
     // New records would push the older ones away.
     if (kind === 'older') follow.checked = chosen = false
     const focused = body.querySelector(':scope > :focus-within')
+    const anchor = kind === 'follow' ? topRow() : undefined
+    const top = anchor?.getBoundingClientRect().top
     showRows(kind === 'older' ? [...numbers(), ...found.records] : found.records, kind === 'follow' ? focused : undefined)
+    if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - top)
     shownKey = key
     const empty = body.children.length === 0
     table.hidden = empty
@@ -88,6 +91,13 @@ export function createExplorer() {
     text(searched, searchedText(found))
     showNone(empty ? found : undefined)
     if (kind === 'search') text(announced, found.more ? `More than ${number(found.records.length)} records match` : `${plural(found.records.length, 'record')} found`)
+  }
+
+  /** What is read must not move when records arrive above it: the first visible row, if the list begins above the window. */
+  function topRow() {
+    const all = [...body.children]
+    if (all.length === 0 || all[0].getBoundingClientRect().top >= 0) return undefined
+    return all.find((row) => row.getBoundingClientRect().top >= 0)
   }
 
   const numbers = () => [...body.children].map((row) => ({ number: Number(row.dataset.number) }))

@@ -3,7 +3,7 @@
 import { get, ResponseError } from './api.js'
 import { copyButton } from './copy-button.js'
 import { element, moment, replaceBody, visible } from './dom.js'
-import { duration, size, text } from './format.js'
+import { size, text } from './format.js'
 import { payload } from './json.js'
 import { inFlight, outcomeTag } from './outcomes.js'
 import { attemptLog, recordLog, whyFailed } from './reason.js'
@@ -94,7 +94,7 @@ export function createRecordView() {
 /** An object is named a moment after the outcome is known. */
 const unsettled = ({ outcome, object }) => inFlight(outcome) || (['delivered', 'failed'].includes(outcome) && !object)
 
-const elapsed = (since) => `for ${duration(Math.max(0, Date.now() - since))}`
+const elapsed = (since) => `for ${(Math.max(0, Date.now() - since) / 1000).toFixed(1)} s`
 
 function summary({ outcome, at_ms: at, bytes, key, number }) {
   const since = inFlight(outcome) && element('span', { 'data-since': at }, elapsed(at))
