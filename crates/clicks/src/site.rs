@@ -10,6 +10,7 @@ mod monitoring;
 mod object;
 mod pipeline_page;
 mod service;
+mod sql;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -23,6 +23,7 @@ mod objects;
 mod orders;
 mod site;
 mod slow_clients;
+mod sql;
 mod stop;
 mod storage;
 mod streams;

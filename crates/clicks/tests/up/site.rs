@@ -85,8 +85,15 @@ fn other_hosts_are_refused() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let pages = ["/", "/site.js", "/config.json", "/pipeline/", "/nothing"];
-    let state =
-        ["/pipeline/events", "/pipeline/object", "/pipeline/history", "/pipeline/ranking", "/metrics", "/health"];
+    let state = [
+        "/pipeline/events",
+        "/pipeline/object",
+        "/pipeline/history",
+        "/pipeline/ranking",
+        "/pipeline/sql",
+        "/metrics",
+        "/health",
+    ];
     for path in pages.into_iter().chain(state) {
         let response = connection.get(path, "evil.example:8000");
         assert_eq!(
