@@ -10,6 +10,7 @@ use crate::examples::{TEMPLATE, examples};
 use crate::redrive::Redrive;
 use crate::replay::Replay;
 use crate::serve::Serve;
+use crate::tap::Tap;
 use crate::up::options::{PipelineOptions, StreamOptions};
 #[cfg(not(feature = "aws"))]
 use crate::without_aws::Redrive;
@@ -23,6 +24,7 @@ use crate::without_aws::Redrive;
     before_help = examples(&[
         ("The demo: a page, its clicks, and their objects", "clicks up"),
         ("Only the APIs of Firehose and Kinesis, for your own tests", "clicks serve"),
+        ("Its failed records, as they fail", "clicks tap --failed"),
         ("Files through the function", "clicks replay fixtures/clicks.jsonl"),
         ("Failed records back into a stream", "clicks redrive s3://BUCKET/errors --stream NAME --dry-run"),
     ])
@@ -38,6 +40,7 @@ pub(crate) enum Command {
     Redrive(Redrive),
     Serve(Box<Serve>),
     Up(Box<Up>),
+    Tap(Tap),
     Completions(Completions),
 }
 

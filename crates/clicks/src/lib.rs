@@ -18,6 +18,7 @@ mod serve;
 mod service;
 mod site;
 mod state;
+mod tap;
 mod totals;
 mod up;
 #[cfg(not(feature = "aws"))]
@@ -81,6 +82,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Redrive(_) => Err(NeedsAws.into()),
             Command::Serve(arguments) => serve::run(&arguments, &mut Interrupts::listen()?).await,
             Command::Up(arguments) => up(&arguments).await,
+            Command::Tap(arguments) => tap::run(&arguments, &mut Interrupts::listen()?).await,
             #[cfg(feature = "aws")]
             Command::Completions(Completions { shell }) => completions(shell),
             // It does not know the options of `redrive`.

@@ -9,6 +9,7 @@ mod events;
 mod monitoring;
 mod object;
 mod pipeline_page;
+mod records;
 mod service;
 mod sql;
 
@@ -43,12 +44,13 @@ pub(crate) struct Site {
 }
 
 pub(crate) fn router(site: Site, edge: Router) -> Router {
-    let events = Arc::new(Events::new(site.streams.clone(), site.stopping));
+    let events = Arc::new(Events::new(site.streams.clone(), site.collector.clone(), site.stopping.clone()));
     let service = Arc::new(site.service);
     let files = ServeDir::new(&site.web).fallback(any(async || error(StatusCode::NOT_FOUND, "unknown page")));
     Router::new()
         .route("/config.json", get(config))
         .route("/pipeline/events", get(events::follow).with_state(events))
+        .merge(records::router(site.streams.clone(), site.stopping))
         .merge(object::router(site.streams.clone()))
         .merge(pipeline_page::router(site.web))
         .merge(analysis::router(site.streams.clone()))

@@ -27,7 +27,7 @@ use self::store::Store;
 use crate::functions::FunctionLog;
 use crate::http::BodyMemory;
 use crate::registry::Registry;
-use crate::stream::{DeliveryStream, RetentionMemory, StreamDeps};
+use crate::stream::{DeliveryStream, RetentionMemory};
 
 pub(crate) use self::data_streams::{MAX_HOURS, MIN_HOURS, RetentionChange};
 pub(crate) use self::refusal::Refusal;
@@ -218,7 +218,7 @@ impl Control {
         let started = spawn_blocking(move || -> Result<(), StartError> {
             let Inner { streams, function_log, options, buckets, .. } = &*control.0;
             let buckets = buckets.of(&plan, options.state.is_some())?;
-            let deps = StreamDeps { function_log: Arc::clone(function_log), notices: streams.notices().clone() };
+            let deps = streams.deps(Arc::clone(function_log));
             let stream = DeliveryStream::start(plan.settings, buckets, deps, options.state.as_deref())?;
             if let Some(data_stream) = data_stream {
                 data_stream.attach(&stream);

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use crate::stream::{DataStream, DeliveryStream, Notices};
+use crate::functions::FunctionLog;
+use crate::stream::{DataStream, DeliveryStream, Notices, RecordMemory, StreamDeps};
 
 /// Delivery streams and data streams, each by name. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     streams: Arc<RwLock<Streams>>,
     notices: Notices,
+    record_memory: RecordMemory,
 }
 
 #[derive(Debug, Default)]
@@ -26,6 +28,12 @@ struct Streams {
 pub struct NameTaken(pub String);
 
 impl Registry {
+    /// No streams yet, whose recent records share this memory.
+    #[must_use]
+    pub fn new(record_memory: RecordMemory) -> Self {
+        Self { record_memory, ..Self::default() }
+    }
+
     /// Adds a delivery stream, and the data stream that is configured with it.
     pub fn add(&self, delivery: DeliveryStream) -> Result<(), NameTaken> {
         let name = delivery.name().to_owned();
@@ -93,6 +101,12 @@ impl Registry {
     #[must_use]
     pub fn data_streams(&self) -> Vec<DataStream> {
         self.read().data_streams.values().cloned().collect()
+    }
+
+    /// What its streams are started with.
+    #[must_use]
+    pub fn deps(&self, function_log: Arc<FunctionLog>) -> StreamDeps {
+        StreamDeps { function_log, notices: self.notices.clone(), record_memory: self.record_memory.clone() }
     }
 
     /// What happens in the streams that are started with these notices.

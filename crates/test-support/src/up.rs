@@ -305,9 +305,17 @@ pub fn batch(stream: &str, records: &[impl AsRef<[u8]>]) -> Value {
 /// A stream's state in the first event that the page at `page` gets.
 #[must_use]
 pub fn snapshot(page: &str, stream: usize) -> Value {
+    if stream == 0 {
+        return first_event(page, "")["stream"].take();
+    }
+    let name = first_event(page, "")["streams"][stream]["stream"].take();
+    first_event(page, &format!("?stream={}", name.as_str().unwrap()))["stream"].take()
+}
+
+/// The first event that the page at `page` gets.
+#[must_use]
+pub fn first_event(page: &str, query: &str) -> Value {
     let mut connection = Connection::open(page);
-    connection.send(b"GET /pipeline/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    let event = connection.line_with("data: ");
-    let pipeline: Value = serde_json::from_str(&event).unwrap();
-    pipeline["streams"][stream].clone()
+    connection.send(format!("GET /pipeline/events{query} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+    serde_json::from_str(&connection.line_with("data: ")).unwrap()
 }

@@ -207,7 +207,7 @@ async fn event_streams_end_when_the_process_stops() {
             break data;
         }
     };
-    assert_eq!(state, r#"data: {"streams":[]}"#);
+    assert_eq!(state, r#"data: {"streams":[],"collector":null,"stream":null}"#);
 
     site.stop.send(true).unwrap();
     for mut viewer in viewers {

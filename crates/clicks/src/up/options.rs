@@ -112,6 +112,12 @@ pub(crate) struct PipelineOptions {
     #[arg(long, value_name = "N")]
     pub(crate) retention_mb: Option<Whole<1, 65_536>>,
 
+    /// The memory for the latest records of all streams, which the page shows and `clicks tap` reads, in MB: 0 to 1024 [default: 32]
+    ///
+    /// Of a record and of its output, the first 64 KiB are kept. Streams share the memory in equal parts. 0 keeps none.
+    #[arg(long, value_name = "N")]
+    pub(crate) recent_records_mb: Option<Whole<0, 1024>>,
+
     /// How long a stop waits for a destination that has accepted no object of this run, in seconds: 0 to 3600 [default: 30]
     ///
     /// Then the process exits with 1, and reports how many records are lost, or kept in --state. Once the destination has accepted

@@ -22,7 +22,7 @@ use local_firehose::control::{Control, ControlOptions, Root};
 use local_firehose::functions::FunctionLog;
 use local_firehose::http::HttpServer;
 use local_firehose::registry::Registry;
-use local_firehose::stream::{DeliveryStream, Notice, Source, StreamDeps};
+use local_firehose::stream::{DeliveryStream, Notice, RecordMemory, Source};
 use object_storage::{Bucket, Destination};
 
 pub(super) struct Pipeline {
@@ -51,7 +51,7 @@ impl Pipeline {
         };
         let (service, service_url, service_of_page) = start_service(settings).await?;
         let function_log = Arc::new(FunctionLog::open(&settings.function_log, settings.verbose)?);
-        let streams = Registry::default();
+        let streams = Registry::new(RecordMemory::new(settings.recent_records_bytes));
         let notices = settings.json.then(|| streams.notices().subscribe());
         let control = start_streams(settings, &service_url, streams.clone(), &function_log).await?;
 
@@ -133,7 +133,7 @@ async fn start_streams(
             // A named function may set another service.
             function.env.splice(..0, packages::of_service(service_url)).for_each(drop);
         }
-        let deps = StreamDeps { function_log: Arc::clone(function_log), notices: streams.notices().clone() };
+        let deps = streams.deps(Arc::clone(function_log));
         streams.add(DeliveryStream::start(stream, Arc::new(bucket), deps, settings.state.as_deref())?)?;
     }
     let configured: Vec<&Destination> = settings.streams.iter().map(|stream| &stream.destination).collect();

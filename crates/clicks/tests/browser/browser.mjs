@@ -63,7 +63,7 @@ async function run() {
   const clicked = await check('a profile opens by mouse and by keyboard, and closes with Escape and Back', () => profiles(page))
   await check('three clicks are delivered', () => delivered(pipeline, before, clicked.length))
   await check('their objects hold the three enriched lines, each once', () => lines(pipeline, objectsBefore, clicked))
-  await check('the charts name the mysfits', () => charts(pipeline, clicked))
+  await check('the ranking names the mysfits', () => charts(pipeline, clicked))
   await check('an invalid click is refused', () => wrongClick(page))
   await check('a click made offline arrives once, with two tabs open', () => offline(visitor, page, pipeline))
   await check('a click that the edge refused with 503 arrives once', () => unavailable(page, pipeline))
@@ -176,10 +176,13 @@ async function lines(pipeline, objectsBefore, clicked) {
 }
 
 async function charts(pipeline, clicked) {
-  for (const { name, species } of clicked) {
-    await pipeline.locator('[data-chart=mysfitId]').getByRole('rowheader', { name }).waitFor()
-    await pipeline.locator('[data-chart=species]').getByRole('rowheader', { name: species }).waitFor()
+  await pipeline.getByRole('link', { name: 'Analysis', exact: true }).click()
+  for (const { name, goodevil, lawchaos } of clicked) {
+    await pipeline.locator('[data-ranking]').getByRole('rowheader', { name }).waitFor()
+    await pipeline.locator('[data-chart=goodevil]').getByRole('rowheader', { name: goodevil }).waitFor()
+    await pipeline.locator('[data-chart=lawchaos]').getByRole('rowheader', { name: lawchaos }).waitFor()
   }
+  await pipeline.getByRole('link', { name: 'Pipeline', exact: true }).click()
 }
 
 async function wrongClick(page) {
@@ -295,7 +298,7 @@ async function serviceDown() {
 async function readable(colorScheme) {
   const context = await newContext({ colorScheme })
   const page = await context.newPage()
-  for (const [url, ready] of [[base, '12 mysfits'], [pipelineUrl, 'By species']]) {
+  for (const [url, ready] of [[base, '12 mysfits'], [pipelineUrl, 'by Direct PUT']]) {
     await page.goto(url)
     await page.getByText(ready).waitFor()
     const { background, poor } = await page.evaluate(contrasts)
@@ -316,7 +319,7 @@ async function phone() {
   await page.getByText('12 mysfits').waitFor()
   await fits('the page')
   await page.goto(pipelineUrl)
-  await page.getByText('By species').waitFor()
+  await page.getByText('by Direct PUT').waitFor()
   await fits('the page of the pipeline')
   await page.locator('[data-kind=delivered]').first().tap()
   await page.getByRole('dialog').getByText(/line/).first().waitFor()

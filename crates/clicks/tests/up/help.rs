@@ -32,6 +32,7 @@ fn the_help_has_every_option() {
             "--config <FILE>",
             "--state <DIR>",
             "--retention-mb <N>",
+            "--recent-records-mb <N>",
             "--function-log <FILE>",
             "-v, --verbose",
             "--json",

@@ -61,8 +61,9 @@ fn invocations_objects_and_totals_follow() {
     up.put(&[r#"{"name":"secret"}"#, r#"{"do":"drop"}"#, r#"{"do":"fail"}"#]);
     let invocation = next(&mut up, "invocation");
     let expected = json!({
-        "event": "invocation", "stream": STREAM, "records": 3, "cold": true, "attempt": 1, "outcome": "reply",
-        "ok": 1, "dropped": 1, "failed": 1, "service_requests": 1, "failed_by_reason": { "on_request": 1 },
+        "event": "invocation", "stream": STREAM, "batch": 1, "records": 3, "cold": true, "attempt": 1,
+        "outcome": "reply", "ok": 1, "dropped": 1, "failed": 1, "service_requests": 1, "failed_by_reason": { "on_request": 1 },
+        "error": null,
     });
     assert_eq!(invocation, expected);
     let mut objects = [next(&mut up, "object"), next(&mut up, "object")];

@@ -21,6 +21,7 @@ mod kinesis_api;
 mod monitoring;
 mod objects;
 mod orders;
+mod records;
 mod site;
 mod slow_clients;
 mod sql;

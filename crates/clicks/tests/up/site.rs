@@ -248,7 +248,7 @@ fn events_show_the_pipeline_until_the_process_stops() {
     viewer.send(b"GET /pipeline/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let head = viewer.head();
     assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")), "{head:?}");
-    let mut next = || serde_json::from_str::<Value>(&viewer.line_with("data: ")).unwrap()["streams"][0].clone();
+    let mut next = || serde_json::from_str::<Value>(&viewer.line_with("data: ")).unwrap()["stream"].take();
     let nothing = |field: &Value| field["records"] == 0 && field["bytes"] == 0 && field["flush_in_ms"].is_null();
 
     let first = next();

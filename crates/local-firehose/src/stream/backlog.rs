@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::event::StreamEvent;
 use super::notices::Notices;
 use super::receipt::{Accepted, Receipt};
+use super::recent_records::RecentRecords;
 use super::refusal_reports::RefusalReports;
 use super::refusals::{RefusedBy, RefusedRecords};
 use super::settings::StreamSettings;
@@ -118,22 +119,33 @@ pub(super) struct Context {
     pub(super) backlog: Arc<Backlog>,
     pub(super) stats: Arc<StreamStats>,
     pub(super) refusals: Arc<RefusalReports>,
+    pub(super) records: Arc<RecentRecords>,
 }
 
 impl Context {
     /// To be called within a runtime.
-    pub(super) fn new(settings: StreamSettings, file: Option<State>, left: &[Accepted], notices: Notices) -> Self {
+    pub(super) fn new(
+        settings: StreamSettings,
+        file: Option<State>,
+        left: &[Accepted],
+        notices: Notices,
+        records: Arc<RecentRecords>,
+    ) -> Self {
         let backlog = Arc::new(Backlog::new(settings.backlog_bytes, file, left));
         let stats = Arc::new(StreamStats::new(&settings, notices.clone()));
         let refusals = Arc::new(RefusalReports::new(RefusedBy::Stream(settings.name.clone()), notices));
-        Self { settings: Arc::new(settings), backlog, stats, refusals }
+        Self { settings: Arc::new(settings), backlog, stats, refusals, records }
     }
 
     pub(super) fn updated(&self, settings: StreamSettings) -> Self {
         self.stats.configure(&settings);
-        let (backlog, stats, refusals) =
-            (Arc::clone(&self.backlog), Arc::clone(&self.stats), Arc::clone(&self.refusals));
-        Self { settings: Arc::new(settings), backlog, stats, refusals }
+        Self {
+            settings: Arc::new(settings),
+            backlog: Arc::clone(&self.backlog),
+            stats: Arc::clone(&self.stats),
+            refusals: Arc::clone(&self.refusals),
+            records: Arc::clone(&self.records),
+        }
     }
 
     pub(super) fn refuse(&self, refused: &RefusedRecords) {

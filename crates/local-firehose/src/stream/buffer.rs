@@ -183,10 +183,12 @@ impl Buffer {
         let streams = Arc::clone(&self.stream_permits).acquire_owned().await.ok();
         let invoker = Arc::clone(&self.invoker);
         let bytes = event.records.iter().map(|record| decoded_bytes(&record.data)).sum();
-        let records = receipts.len();
-        invoker.context.stats.record(StreamEvent::InvocationStarted { shard: self.shard, records, bytes });
+        let batch = invoker.start_batch(&receipts);
+        let started =
+            StreamEvent::InvocationStarted { shard: self.shard, batch: batch.number, records: receipts.len(), bytes };
+        invoker.context.stats.record(started);
         self.in_flight.spawn(async move {
-            invoker.run(event, receipts).await;
+            invoker.run(event, receipts, batch).await;
             drop((own, streams));
         });
     }

@@ -20,10 +20,11 @@ use super::invoker::Invoker;
 use super::notices::Notices;
 use super::reader::Reader;
 use super::receipt::Accepted;
+use super::recent_records::{RecentRecords, RecordMemory};
 use super::refusals::{RefusalReason, RefusedRecords};
 use super::settings::StreamSettings;
 use super::state::{Recovered, State, StateError};
-use super::stats::StreamSnapshot;
+use super::stats::{StreamOverview, StreamSnapshot};
 use super::uploader::{Buckets, Uploader};
 use super::value_history::ValueRanking;
 use crate::functions::{FunctionLog, Functions};
@@ -54,12 +55,14 @@ pub struct StreamDeps {
     pub function_log: Arc<FunctionLog>,
     /// Gets what happens in them.
     pub notices: Notices,
+    /// The memory of their recent records.
+    pub record_memory: RecordMemory,
 }
 
-/// Without subscribers.
+/// Without subscribers, and without recent records.
 impl From<Arc<FunctionLog>> for StreamDeps {
     fn from(function_log: Arc<FunctionLog>) -> Self {
-        Self { function_log, notices: Notices::default() }
+        Self { function_log, notices: Notices::default(), record_memory: RecordMemory::default() }
     }
 }
 
@@ -109,12 +112,12 @@ impl DeliveryStream {
         deps: impl Into<StreamDeps>,
         state: Option<&Path>,
     ) -> Result<Self, StateError> {
-        let StreamDeps { function_log, notices } = deps.into();
+        let StreamDeps { function_log, notices, record_memory } = deps.into();
         let (file, recovered) = state.map(|folder| open_state(folder, &settings.name)).transpose()?.unzip();
         let Recovered { records, last } = recovered.unwrap_or_default();
         let left: Vec<Accepted> =
             records.into_iter().map(|(sequence, record)| Accepted::new(sequence, record)).collect();
-        let context = Arc::new(Context::new(settings, file, &left, notices));
+        let context = Arc::new(Context::new(settings, file, &left, notices, record_memory.share()));
         let generation = Generation::new(Arc::clone(&context), buckets.into(), &function_log);
         let (to_buffers, task) = generation.start();
         let intake = Arc::new(Intake::new(context, left, last, to_buffers));
@@ -161,10 +164,22 @@ impl DeliveryStream {
         self.with_current(|current| current.context.stats.snapshot())
     }
 
+    /// The stream's numbers in a list of streams.
+    #[must_use]
+    pub fn overview(&self) -> StreamOverview {
+        self.with_current(|current| current.context.stats.overview())
+    }
+
     /// The last 15 minutes.
     #[must_use]
     pub fn history(&self) -> HistoryColumns {
         self.with_current(|current| current.context.stats.history())
+    }
+
+    /// Its latest records.
+    #[must_use]
+    pub fn recent_records(&self) -> &RecentRecords {
+        &self.intake.context.records
     }
 
     /// The most frequent values of the counted fields in the last 15 minutes.

@@ -139,6 +139,7 @@ impl Destination {
         let context = &self.uploader.context;
         let end_ms = Timestamp::now().as_millisecond();
         let arn = context.settings.arn_of_function().unwrap_or_default();
+        context.records.fail(&item.receipt, record, ErrorCode::TooManyPartitions);
         let failed = Item::failed(record, ErrorCode::TooManyPartitions, 1, end_ms, &arn, item.receipt);
         context.stats.record(StreamEvent::Replaced { before: item.bytes.len(), after: failed.bytes.len() });
         failed

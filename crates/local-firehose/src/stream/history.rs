@@ -30,6 +30,15 @@ struct Bucket {
     durations: DurationCounts,
 }
 
+/// Records per second in the last ten to fifteen seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Rates {
+    accepted_per_second: f64,
+    delivered_per_second: f64,
+    failed_per_second: f64,
+    refused_per_second: f64,
+}
+
 /// A history as columns: a value for each bucket, oldest first. The last bucket is that of this moment, and not complete.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HistoryColumns {
@@ -72,8 +81,8 @@ impl History {
                     Kind::Backup => {}
                 }
             }
-            StreamEvent::Invoked { invocation, .. } => {
-                if let Some(milliseconds) = invocation.duration() {
+            StreamEvent::Invoked { attempt, .. } => {
+                if let Some(milliseconds) = attempt.summary.duration() {
                     self.bucket(now_ms).durations.add(milliseconds);
                 }
             }
@@ -95,6 +104,23 @@ impl History {
         }
         let newest = self.buckets.len() - 1;
         &mut self.buckets[newest]
+    }
+
+    /// Of the two buckets before this moment's, and of this moment's.
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    pub(super) fn rates(&self, now_ms: i64) -> Rates {
+        let first = now_ms.div_euclid(BUCKET_MS) - 2;
+        let seconds = (now_ms - first * BUCKET_MS).max(1) as f64 / 1e3;
+        let rate = |count: fn(&Bucket) -> u64| {
+            let records: u64 = self.buckets.iter().filter(|bucket| bucket.slot >= first).map(count).sum();
+            (records as f64 / seconds * 10.0).round() / 10.0
+        };
+        Rates {
+            accepted_per_second: rate(|bucket| bucket.accepted),
+            delivered_per_second: rate(|bucket| bucket.delivered),
+            failed_per_second: rate(|bucket| bucket.failed),
+            refused_per_second: rate(|bucket| bucket.refused),
+        }
     }
 
     pub(super) fn columns(&self, stream: &str, now_ms: i64) -> HistoryColumns {

@@ -65,12 +65,13 @@ struct Numbering {
 
 impl Intake {
     /// `left` are the records of an earlier run, and `last` is its greatest number.
-    pub(super) fn new(context: Arc<Context>, left: Vec<Accepted>, last: Option<u64>, buffers: Buffers) -> Self {
+    pub(super) fn new(context: Arc<Context>, mut left: Vec<Accepted>, last: Option<u64>, buffers: Buffers) -> Self {
         // Numbers begin with the clock, so that those of a run without a state differ from those of the run before. Microseconds
         // allow a million records a second.
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let next = now.max(last.map_or(0, |last| last + 1));
         if !left.is_empty() {
+            context.records.accept(&mut left);
             context.stats.record(accepted(&left));
             let _stopped = buffers.send(left);
         }
@@ -132,9 +133,10 @@ impl Intake {
     /// `is_put`: records that are not kept are refused. Others are read again.
     fn keep(&self, records: Vec<Accepted>, buffers: Buffers, reply: oneshot::Sender<bool>, is_put: bool) {
         let context = Arc::clone(&self.context);
-        self.context.backlog.keep(records, move |records, written| {
+        self.context.backlog.keep(records, move |mut records, written| {
             let (count, bytes) = (records.len(), records.iter().map(Accepted::bytes).sum());
             let kept = written && {
+                context.records.accept(&mut records);
                 context.stats.record(accepted(&records));
                 buffers.send(records).is_ok()
             };

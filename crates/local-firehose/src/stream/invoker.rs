@@ -1,5 +1,6 @@
 //! Invokes the function with one event (`crate::invocation` retries), and sends each record on to the destination.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -10,19 +11,26 @@ use runtime_api::Outcome;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+use super::attempt::{Attempt, InvocationError, InvocationSummary, NOT_STARTED, RecordResults};
 use super::backlog::Context;
+use super::batch::Batch;
 use super::destination::Item;
-use super::event::{InvocationSummary, NOT_STARTED, RecordResults, StreamEvent};
+use super::event::StreamEvent;
+use super::notices::most_frequent;
 use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
 use crate::functions::Functions;
-use crate::invocation::{AttemptReport, BatchResult, FailedAttempts, Metrics, invoke_with_retries};
+use crate::invocation::{AttemptReport, BatchResult, FailedAttempts, Metrics, invoke_with_retries, with_cause};
 use firehose_model::delivery::{ErrorCode, Evaluation, PartitionKeys, RecordOutcome};
 use firehose_model::event::{Event, Record};
+use firehose_model::excerpt::excerpt;
 use firehose_model::kinesis::aggregated::NotAggregated;
 use firehose_model::prefix::Partition;
 use firehose_model::source::decoded_bytes;
 use service_kit::count::counted;
+
+/// The most characters of an error's type and of its message.
+const ERROR_CHARS: usize = 500;
 
 pub(super) struct Invoker {
     pub(super) context: Arc<Context>,
@@ -67,6 +75,7 @@ impl Invoker {
             Ok(Some(parts)) => parts,
             Ok(None) => return vec![Accepted { record, receipt }],
             Err(code) => {
+                self.context.records.fail(&receipt, &record, code);
                 // That it counts as one attempt is an assumption.
                 let items = vec![Item::failed(&record, code, 1, Timestamp::now().as_millisecond(), "", receipt)];
                 stats.record(StreamEvent::Rejected { bytes, line_bytes: Item::bytes_of(&items) });
@@ -79,35 +88,56 @@ impl Invoker {
         stats.record(StreamEvent::Prepared { bytes, parts: parts.len(), part_bytes });
         let mut receipts: Vec<Receipt> = (1..parts.len()).map(|_| receipt.duplicate()).collect();
         receipts.push(receipt);
-        parts.into_iter().zip(receipts).map(|(record, receipt)| Accepted { record, receipt }).collect()
+        let number = receipts[receipts.len() - 1].number;
+        let parts = parts.into_iter().zip(receipts).map(|(record, receipt)| Accepted { record, receipt });
+        let mut parts: Vec<Accepted> = parts.collect();
+        self.context.records.split(number, &mut parts);
+        parts
+    }
+
+    pub(super) fn start_batch(&self, receipts: &[Receipt]) -> Arc<Batch> {
+        let function = self.functions.as_ref().map(|functions| functions.name());
+        self.context.records.start_batch(receipts, function)
     }
 
     /// The receipts are those of the event's records, in their order.
-    pub(super) async fn run(&self, event: Event, receipts: Vec<Receipt>) {
+    pub(super) async fn run(&self, event: Event, receipts: Vec<Receipt>, batch: Arc<Batch>) {
         let Context { settings, backlog, stats, .. } = &*self.context;
         let BatchResult { outcomes, attempts } = match (&self.functions, &settings.function_arn) {
             (None, None) => untransformed(&event),
             (None, Some(arn)) => self.not_found(arn, &event),
-            (Some(functions), _) => self.invoke(functions, &event).await.unwrap_or_else(|error| {
+            (Some(functions), _) => self.invoke(functions, &event, &batch).await.unwrap_or_else(|error| {
                 tracing::error!("{}: an event was not processed: {error}", settings.name);
                 let outcomes = vec![RecordOutcome::Failed(ErrorCode::FunctionError); event.records.len()];
                 BatchResult { outcomes, attempts: 1 }
             }),
         };
+        self.context.records.end_batch(&batch);
         let end_ms = Timestamp::now().as_millisecond();
         let Some(placed) = self.place(outcomes).await else { return };
         let arn = settings.arn_of_function().unwrap_or_default();
         let failed = |record: &Record, code, receipt| Item::failed(record, code, attempts, end_ms, &arn, receipt);
         let (mut items, mut dropped) = (Vec::with_capacity(receipts.len()), Vec::new());
+        let mut outcomes = self.context.records.outcomes();
         for ((record, placed), receipt) in event.records.into_iter().zip(placed).zip(receipts) {
             match placed {
-                Ok((data, partition)) => items.push(Item::delivered(record, data, partition, receipt)),
-                Err(Some(code)) => items.push(failed(&record, code, receipt)),
-                Err(None) => dropped.push(receipt),
+                Ok((data, partition)) => {
+                    outcomes.delivered(&receipt, &data);
+                    items.push(Item::delivered(record, data, partition, receipt));
+                }
+                Err(Some(code)) => {
+                    outcomes.failed(&receipt, &record, code);
+                    items.push(failed(&record, code, receipt));
+                }
+                Err(None) => {
+                    outcomes.dropped(&receipt);
+                    dropped.push(receipt);
+                }
             }
         }
+        drop(outcomes);
         let (records, bytes) = (items.len(), Item::bytes_of(&items));
-        stats.record(StreamEvent::Transformed { records, bytes, dropped: dropped.len() });
+        stats.record(StreamEvent::Transformed { batch: batch.number, records, bytes, dropped: dropped.len() });
         backlog.settle(dropped);
         if !items.is_empty() {
             // The destination stops last.
@@ -124,13 +154,19 @@ impl Invoker {
         if has_query { spawn_blocking(place).await.ok() } else { Some(place()) }
     }
 
-    async fn invoke(&self, functions: &Functions, event: &Event) -> Result<BatchResult, Box<dyn Error + Send + Sync>> {
+    async fn invoke(
+        &self,
+        functions: &Functions,
+        event: &Event,
+        batch: &Arc<Batch>,
+    ) -> Result<BatchResult, Box<dyn Error + Send + Sync>> {
         let mut function = functions.take()?;
         self.context.stats.record(StreamEvent::FunctionProcesses(functions.processes()));
         let retries = self.context.settings.retries;
         let mut failed = FailedAttempts::new(format!("the function {}", functions.name()), retries);
         let on_attempt = |report: AttemptReport<'_>| {
-            self.report(functions, event.records.len(), &report, &mut failed);
+            self.record(functions, event, batch, &report);
+            self.report(functions, &report, &mut failed);
             Ok(())
         };
         let result = invoke_with_retries(&mut function, event, retries, on_attempt, &functions.outage).await;
@@ -151,11 +187,17 @@ impl Invoker {
         }
     }
 
-    fn report(&self, functions: &Functions, records: usize, report: &AttemptReport<'_>, failed: &mut FailedAttempts) {
-        if let Ok(invocation) = &report.invocation {
-            functions.log.write(&invocation.logs);
-        }
-        self.context.stats.record(invoked(records, report));
+    fn record(&self, functions: &Functions, event: &Event, batch: &Arc<Batch>, report: &AttemptReport<'_>) {
+        let logs = report.invocation.as_ref().map(|invocation| invocation.logs.as_slice()).unwrap_or_default();
+        functions.log.write(logs);
+        let (summary, failed_by_reason) = summary(batch.number, event.records.len(), report, &Metrics::of(logs));
+        let attempt = Arc::new(Attempt::new(summary, logs));
+        let records = &self.context.records;
+        records.add_attempt(batch, Arc::clone(&attempt), records.lines_of_failed(event, report.evaluation, logs));
+        self.context.stats.record(StreamEvent::Invoked { attempt, failed_by_reason });
+    }
+
+    fn report(&self, functions: &Functions, report: &AttemptReport<'_>, failed: &mut FailedAttempts) {
         let (name, function) = (&self.context.settings.name, functions.name());
         let lines = match report.evaluation {
             Evaluation::InvocationFailed(_) => failed.add(report.attempt, &report.invocation),
@@ -214,11 +256,18 @@ fn untransformed(event: &Event) -> BatchResult {
     BatchResult { outcomes: outcomes.collect(), attempts: 1 }
 }
 
-fn invoked(records: usize, report: &AttemptReport<'_>) -> StreamEvent {
+/// With the failed records by reason.
+fn summary(
+    batch: u64,
+    records: usize,
+    report: &AttemptReport<'_>,
+    metrics: &Metrics,
+) -> (InvocationSummary, BTreeMap<String, u64>) {
     let invocation = report.invocation.as_ref();
-    let metrics = invocation.map(|invocation| Metrics::of(&invocation.logs)).unwrap_or_default();
-    let failed_by_reason = metrics.failed_by_reason.filter(|_| report.evaluation.has_processing_failed());
-    let invocation = InvocationSummary {
+    let failed_by_reason = metrics.failed_by_reason.clone().filter(|_| report.evaluation.has_processing_failed());
+    let failed_by_reason = failed_by_reason.unwrap_or_default();
+    let summary = InvocationSummary {
+        batch,
         at_ms: Timestamp::now().as_millisecond(),
         records,
         milliseconds: invocation.map_or(0.0, |invocation| invocation.duration.as_secs_f64() * 1e3),
@@ -230,8 +279,26 @@ fn invoked(records: usize, report: &AttemptReport<'_>) -> StreamEvent {
             _ => None,
         },
         service_requests: metrics.service_requests,
+        failed_by_reason: most_frequent(&failed_by_reason),
+        error: error(report),
     };
-    StreamEvent::Invoked { invocation, failed_by_reason: failed_by_reason.unwrap_or_default() }
+    (summary, failed_by_reason)
+}
+
+fn error(report: &AttemptReport<'_>) -> Option<InvocationError> {
+    let error = |kind: &str, message: String| {
+        Some(InvocationError { kind: excerpt(kind, ERROR_CHARS), message: excerpt(&message, ERROR_CHARS) })
+    };
+    match (&report.invocation, report.evaluation) {
+        (_, Evaluation::InvalidResponse(code, why)) => error(code.code(), why.clone()),
+        (Err(cause), _) => error("not started", with_cause(cause)),
+        (Ok(invocation), _) => match &invocation.outcome {
+            Outcome::Reply(_) => None,
+            Outcome::Error { error_type, message } => error(error_type, message.clone()),
+            Outcome::TimedOut => error("timed out", format!("after {:.1} s", invocation.duration.as_secs_f64())),
+            Outcome::Exited(status) => error("exited", status.to_string()),
+        },
+    }
 }
 
 fn outcome(report: &AttemptReport<'_>) -> &'static str {

@@ -1,7 +1,7 @@
 //! The metrics of streams, from their snapshots.
 
+use super::attempt::OUTCOMES;
 use super::data_stream::DataStreamSnapshot;
-use super::event::OUTCOMES;
 use super::refusals::{RefusalReason, RefusedRecords};
 use super::stats::StreamSnapshot;
 use crate::metrics_text::MetricType::{Counter, Gauge, Histogram};

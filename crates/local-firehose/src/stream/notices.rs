@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
-use super::event::{InvocationSummary, ObjectSummary};
+use super::attempt::InvocationSummary;
+use super::event::ObjectSummary;
 use super::refusals::{RefusedBy, RefusedRecords};
 use super::value_counts::MAX_VALUE_BYTES;
 
@@ -32,8 +33,6 @@ pub enum Notice {
         /// The attempt.
         #[serde(flatten)]
         invocation: InvocationSummary,
-        /// Failed records by the reasons that the function has logged, at most 20; those of others are `other`.
-        failed_by_reason: BTreeMap<String, u64>,
     },
     /// Records were refused since the last such notice of the stream.
     Refused {

@@ -22,7 +22,7 @@ impl Accepted {
     pub(super) fn new(sequence: u64, record: Record) -> Self {
         let bytes = cost(&record.data, record.partition_key());
         let entry = Arc::new(Entry { sequence, bytes, unsettled: AtomicUsize::new(1) });
-        Self { record, receipt: Receipt { entry, decompressed: 0, failed: None } }
+        Self { record, receipt: Receipt { entry, decompressed: 0, failed: None, number: 0 } }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -38,6 +38,8 @@ pub(super) struct Receipt {
     pub(super) decompressed: usize,
     /// Whether a part of the same compressed record has failed.
     pub(super) failed: Option<Arc<AtomicBool>>,
+    /// Its number among the recent records, if they are kept.
+    pub(super) number: u64,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,7 @@ impl Receipt {
 
     pub(super) fn duplicate(&self) -> Self {
         self.entry.unsettled.fetch_add(1, Ordering::Relaxed);
-        Self { entry: Arc::clone(&self.entry), decompressed: 0, failed: None }
+        Self { entry: Arc::clone(&self.entry), decompressed: 0, failed: None, number: 0 }
     }
 
     pub(super) fn settle(self) -> Option<Arc<Entry>> {

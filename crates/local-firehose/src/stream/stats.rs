@@ -1,6 +1,7 @@
 //! The events of a stream, folded into the numbers that the page, the metrics and the terminal show.
 
 mod durations;
+mod overview;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -10,9 +11,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::event::{InvocationSummary, Kind, ObjectSummary, StreamEvent};
+use super::attempt::InvocationSummary;
+use super::event::{Kind, ObjectSummary, StreamEvent};
 use super::history::{History, HistoryColumns};
-use super::notices::{Notice, Notices, most_frequent};
+use super::notices::{Notice, Notices};
 use super::refusals::RefusedRecords;
 use super::settings::{Source, StreamSettings};
 use super::value_counts::{ValueCounts, add};
@@ -20,6 +22,7 @@ use super::value_history::{ValueHistory, ValueRanking};
 use firehose_model::kinesis::shard::ShardId;
 
 pub(super) use self::durations::Durations;
+pub use self::overview::StreamOverview;
 
 const LAST: usize = 20;
 
@@ -54,7 +57,10 @@ pub struct StreamSnapshot {
     pub(super) invocations_by_outcome: BTreeMap<&'static str, u64>,
     #[serde(skip)]
     pub(super) durations: Durations,
-    pub(super) invocations: VecDeque<InvocationSummary>,
+    /// The oldest batches that the function has, oldest first.
+    in_flight: Vec<InFlight>,
+    /// The last attempts, newest first.
+    pub(super) invocations: VecDeque<Invoked>,
     /// The last objects, newest first.
     pub objects: VecDeque<ObjectSummary>,
     pub(super) values: ValueCounts,
@@ -102,6 +108,23 @@ impl Waiting {
     }
 }
 
+/// A batch that the function has.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct InFlight {
+    batch: u64,
+    started_ms: i64,
+    records: usize,
+    attempt: u32,
+}
+
+/// An attempt, with some of its log lines if it has failures.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Invoked {
+    #[serde(flatten)]
+    pub(super) summary: InvocationSummary,
+    log: Vec<String>,
+}
+
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct InLambda {
     pub(super) records: u64,
@@ -126,6 +149,7 @@ struct Folded {
     /// Of objects that the storage has refused and not accepted since then.
     uploads_refused: usize,
     history: History,
+    in_flight: BTreeMap<u64, InFlight>,
     value_history: ValueHistory,
 }
 
@@ -159,18 +183,16 @@ impl StreamStats {
             self.notify(folded, &event, now_ms);
             folded.history.record(&event, now_ms);
             folded.value_history.record(&event, now_ms);
-            folded.fold(event);
+            folded.fold(event, now_ms);
         });
     }
 
     fn notify(&self, folded: &Folded, event: &StreamEvent, at_ms: i64) {
         let stream = || folded.snapshot.stream.clone();
         match event {
-            StreamEvent::Invoked { invocation, failed_by_reason } => self.notices.send(|| Notice::Invocation {
-                stream: stream(),
-                invocation: invocation.clone(),
-                failed_by_reason: most_frequent(failed_by_reason),
-            }),
+            StreamEvent::Invoked { attempt, .. } => {
+                self.notices.send(|| Notice::Invocation { stream: stream(), invocation: attempt.summary.clone() });
+            }
             StreamEvent::Stored { object, .. } => {
                 self.notices.send(|| Notice::Object { stream: stream(), object: object.clone() });
             }
@@ -189,6 +211,11 @@ impl StreamStats {
         self.with(|folded| folded.history.columns(&folded.snapshot.stream, Timestamp::now().as_millisecond()))
     }
 
+    pub(super) fn overview(&self) -> StreamOverview {
+        let now_ms = Timestamp::now().as_millisecond();
+        self.with(|folded| StreamOverview::new(&folded.snapshot, folded.history.rates(now_ms)))
+    }
+
     /// The values of the same time.
     pub(super) fn ranking(&self) -> ValueRanking {
         self.with(|folded| folded.value_history.ranking(Timestamp::now().as_millisecond()))
@@ -205,7 +232,7 @@ impl StreamStats {
 }
 
 impl Folded {
-    fn fold(&mut self, event: StreamEvent) {
+    fn fold(&mut self, event: StreamEvent, now_ms: i64) {
         let snapshot = &mut self.snapshot;
         match event {
             StreamEvent::Accepted { records, bytes } => {
@@ -227,14 +254,19 @@ impl Folded {
                 snapshot.waiting.add(1, line_bytes);
                 self.unopened += 1;
             }
-            StreamEvent::InvocationStarted { shard, records, bytes } => {
+            StreamEvent::InvocationStarted { shard, batch, records, bytes } => {
+                self.in_flight.insert(batch, InFlight { batch, started_ms: now_ms, records, attempt: 1 });
                 self.buffers_due.remove(&shard);
                 snapshot.buffered.remove(records, bytes);
                 snapshot.in_lambda.records += records as u64;
                 snapshot.in_lambda.invocations += 1;
             }
             StreamEvent::FunctionProcesses(processes) => snapshot.in_lambda.functions = processes,
-            StreamEvent::Invoked { invocation, failed_by_reason } => {
+            StreamEvent::Invoked { attempt, failed_by_reason } => {
+                let invocation = &attempt.summary;
+                if let Some(in_flight) = self.in_flight.get_mut(&invocation.batch) {
+                    in_flight.attempt = invocation.attempt + 1;
+                }
                 snapshot.retries += u64::from(invocation.attempt > 1);
                 *snapshot.invocations_by_outcome.entry(invocation.outcome).or_default() += 1;
                 if let Some(milliseconds) = invocation.duration() {
@@ -243,9 +275,11 @@ impl Folded {
                 for (reason, failed) in failed_by_reason {
                     add(&mut snapshot.failed_by_reason, &reason, failed);
                 }
-                push(&mut snapshot.invocations, invocation);
+                let invoked = Invoked { summary: invocation.clone(), log: attempt.shown_lines() };
+                push(&mut snapshot.invocations, invoked);
             }
-            StreamEvent::Transformed { records, bytes, dropped } => {
+            StreamEvent::Transformed { batch, records, bytes, dropped } => {
+                self.in_flight.remove(&batch);
                 snapshot.in_lambda.records -= (records + dropped) as u64;
                 snapshot.in_lambda.invocations -= 1;
                 snapshot.waiting.add(records, bytes);
@@ -304,6 +338,7 @@ impl Folded {
         let in_ms = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
         let left = |due: Instant| due.saturating_duration_since(Instant::now());
         let mut snapshot = self.snapshot.clone();
+        snapshot.in_flight = self.in_flight.values().take(LAST).copied().collect();
         if snapshot.buffered.records > 0 {
             // Records that no buffer has taken yet have the whole interval left.
             let due = self.buffers_due.values().copied().min();

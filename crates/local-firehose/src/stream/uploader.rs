@@ -61,7 +61,7 @@ impl Uploader {
     }
 
     pub(super) async fn store(&self, slot: Slot, object: Object, mut ticket: Option<Ticket>) {
-        let Object { oldest_ms, bytes, receipts, failed_by_code, .. } = object;
+        let Object { oldest_ms, bytes, receipts, ends, failed_by_code, .. } = object;
         let kind = slot.kind;
         let Context { settings, backlog, stats, .. } = &*self.context;
         // That error objects are not compressed is an assumption: no source says so.
@@ -78,9 +78,10 @@ impl Uploader {
             ticket.wait().await;
         }
         let path = self.put(kind, &path, body, compression).await;
-        backlog.settle(receipts);
         let at_ms = Timestamp::now().as_millisecond();
         let object = ObjectSummary { path, kind, records, bytes: size, at_ms };
+        self.context.records.stored(&object, &receipts, &ends);
+        backlog.settle(receipts);
         stats.record(StreamEvent::Stored { object, failed_by_code, values });
     }
 
@@ -169,12 +170,15 @@ pub(super) struct Object {
     /// Before compression, by which Firehose buffers (Firehose API reference, "BufferingHints").
     pub(super) bytes: Vec<u8>,
     pub(super) receipts: Vec<Receipt>,
+    /// Where the bytes of each receipt's record end.
+    ends: Vec<usize>,
     pub(super) failed_by_code: BTreeMap<&'static str, u64>,
 }
 
 impl Object {
     pub(super) fn new(due: Instant, oldest_ms: i64) -> Self {
-        Self { due, oldest_ms, bytes: Vec::new(), receipts: Vec::new(), failed_by_code: BTreeMap::new() }
+        let (receipts, ends, failed_by_code) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { due, oldest_ms, bytes: Vec::new(), receipts, ends, failed_by_code }
     }
 
     /// Firehose adds no delimiter between records.
@@ -182,6 +186,7 @@ impl Object {
         self.oldest_ms = self.oldest_ms.min(arrival_ms);
         self.bytes.extend_from_slice(bytes);
         self.receipts.push(receipt);
+        self.ends.push(self.bytes.len());
         if let Some(code) = code {
             *self.failed_by_code.entry(code.code()).or_default() += 1;
         }

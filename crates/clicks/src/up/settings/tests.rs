@@ -170,6 +170,7 @@ fn defaults() -> Settings {
         web: PathBuf::from("/sources/web"),
         state: None,
         retention_bytes: 256 * MB,
+        recent_records_bytes: 32 * MB,
         stop_within: Duration::from_secs(30),
         rate: 100,
         burst: 200,

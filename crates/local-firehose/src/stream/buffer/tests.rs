@@ -18,7 +18,7 @@ impl Running {
     fn start(change: impl FnOnce(&mut StreamSettings)) -> (Self, mpsc::UnboundedReceiver<Vec<Item>>) {
         let mut settings = StreamSettings::untransformed("s", Path::new("nowhere"));
         change(&mut settings);
-        let context = Arc::new(Context::new(settings, None, &[], Notices::default()));
+        let context = Arc::new(Context::new(settings, None, &[], Notices::default(), Arc::default()));
         let (destination, events) = mpsc::unbounded_channel();
         let invoker = Invoker { context: Arc::clone(&context), functions: None, destination };
         let (to_buffers, accepted) = mpsc::unbounded_channel();

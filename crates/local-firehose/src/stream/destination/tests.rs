@@ -33,7 +33,7 @@ impl Running {
         settings.prefix = prefix.clone();
         settings.backup_prefix = Some(Prefix::parse("source/", false).unwrap());
         let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
-        let context = Arc::new(Context::new(settings, None, &[], Notices::default()));
+        let context = Arc::new(Context::new(settings, None, &[], Notices::default(), Arc::default()));
         let (items, taken) = mpsc::unbounded_channel();
         let destination = Destination::new(Uploader::new(Arc::clone(&context), bucket));
         let task = tokio::spawn(destination.run(taken));
@@ -56,8 +56,8 @@ impl Running {
         let items = vec![item(record, receipt)];
         for event in [
             StreamEvent::Accepted { records: 1, bytes: 0 },
-            StreamEvent::InvocationStarted { shard: None, records: 1, bytes: 0 },
-            StreamEvent::Transformed { records: 1, bytes: Item::bytes_of(&items), dropped: 0 },
+            StreamEvent::InvocationStarted { shard: None, batch: 1, records: 1, bytes: 0 },
+            StreamEvent::Transformed { batch: 1, records: 1, bytes: Item::bytes_of(&items), dropped: 0 },
         ] {
             self.context.stats.record(event);
         }

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::stream::event::{InvocationSummary, NOT_STARTED, ObjectSummary};
+use crate::stream::attempt::{Attempt, InvocationSummary, NOT_STARTED};
+use crate::stream::event::ObjectSummary;
 use crate::stream::refusals::RefusalReason;
 use crate::stream::value_counts::ValueCounts;
 use firehose_model::prefix::ErrorOutputType;
@@ -20,17 +21,8 @@ fn stored(kind: Kind, records: usize) -> StreamEvent {
 }
 
 fn invoked(milliseconds: f64, outcome: &'static str) -> StreamEvent {
-    let invocation = InvocationSummary {
-        at_ms: 7,
-        records: 1,
-        milliseconds,
-        cold: false,
-        attempt: 1,
-        outcome,
-        results: None,
-        service_requests: None,
-    };
-    StreamEvent::Invoked { invocation, failed_by_reason: BTreeMap::new() }
+    let summary = InvocationSummary { milliseconds, outcome, ..InvocationSummary::default() };
+    StreamEvent::Invoked { attempt: Attempt::new(summary, &[]).into(), failed_by_reason: BTreeMap::new() }
 }
 
 fn history(events: &[(i64, usize)]) -> History {
@@ -90,7 +82,7 @@ fn each_event_counts_in_its_column() {
         accepted(1),
         StreamEvent::Refused { records: 2, reason: RefusalReason::Backlog },
         StreamEvent::Refused { records: 1, reason: RefusalReason::Invalid },
-        StreamEvent::Transformed { records: 9, bytes: 9, dropped: 4 },
+        StreamEvent::Transformed { batch: 1, records: 9, bytes: 9, dropped: 4 },
         stored(Kind::Delivered, 5),
         stored(Kind::Error(ErrorOutputType::ProcessingFailed), 6),
         stored(Kind::Backup, 100),

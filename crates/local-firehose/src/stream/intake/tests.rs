@@ -22,7 +22,7 @@ impl Running {
     fn start(max_bytes: usize, file: Option<State>, last: Option<u64>) -> Self {
         let settings =
             StreamSettings { backlog_bytes: max_bytes, ..StreamSettings::untransformed("s", Path::new("nowhere")) };
-        let context = Arc::new(Context::new(settings, file, &[], Notices::default()));
+        let context = Arc::new(Context::new(settings, file, &[], Notices::default(), Arc::default()));
         let (sender, buffers) = mpsc::unbounded_channel();
         let intake = Intake::new(Arc::clone(&context), Vec::new(), last, sender);
         Self { intake, context, buffers }

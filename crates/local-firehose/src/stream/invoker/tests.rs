@@ -22,28 +22,29 @@ fn each_attempt_has_an_outcome() {
     let settled = Evaluation::Outcomes(vec![RecordOutcome::Dropped]);
     let failed = Evaluation::InvocationFailed(ErrorCode::FunctionError);
     let timed_out = Evaluation::InvocationFailed(ErrorCode::FunctionTimedOut);
-    let invalid = Evaluation::InvalidResponse(ErrorCode::MissingRecordId, String::new());
+    let invalid = Evaluation::InvalidResponse(ErrorCode::MissingRecordId, "no records".to_owned());
     let exited = || Outcome::Exited(ExitStatus::from_raw(9));
-    let error = Outcome::Error { error_type: String::new(), message: String::new() };
+    let error = Outcome::Error { error_type: "KeyError".to_owned(), message: "'total'\n".to_owned() };
     let too_large = InvokeError::EventTooLarge(MAX_EVENT_BYTES + 1);
     let unreceived = Invocation { received: false, ..invocation(exited(), &[]) };
-    for (invocation, evaluation, outcome) in [
-        (Ok(response(&[])), &settled, "reply"),
-        (Ok(response(&[])), &invalid, "invalid_response"),
-        (Ok(invocation(error, &[])), &failed, "error"),
-        (Ok(invocation(Outcome::TimedOut, &[])), &timed_out, "timed_out"),
-        (Ok(invocation(exited(), &[])), &failed, "exited"),
-        (Ok(unreceived), &failed, "not_started"),
-        (Err(too_large), &failed, "not_started"),
+    let too_large_text = too_large.to_string();
+    for (invocation, evaluation, outcome, error) in [
+        (Ok(response(&[])), &settled, "reply", None),
+        (Ok(response(&[])), &invalid, "invalid_response", Some(("Lambda.MissingRecordId", "no records"))),
+        (Ok(invocation(error, &[])), &failed, "error", Some(("KeyError", r"'total'\n"))),
+        (Ok(invocation(Outcome::TimedOut, &[])), &timed_out, "timed_out", Some(("timed out", "after 0.0 s"))),
+        (Ok(invocation(exited(), &[])), &failed, "exited", Some(("exited", "signal: 9 (SIGKILL)"))),
+        (Ok(unreceived), &failed, "not_started", Some(("exited", "signal: 9 (SIGKILL)"))),
+        (Err(too_large), &failed, "not_started", Some(("not started", &*too_large_text))),
     ] {
         let (milliseconds, cold) = if invocation.is_ok() { (1.5, true) } else { (0.0, false) };
-        let event = invoked(7, &AttemptReport { attempt: 2, invocation, evaluation });
-        let StreamEvent::Invoked { invocation, .. } = event else { panic!("{event:?}") };
-        let mut summary = serde_json::to_value(invocation).unwrap();
+        let report = AttemptReport { attempt: 2, invocation, evaluation };
+        let mut summary = serde_json::to_value(summary(3, 7, &report, &Metrics::default()).0).unwrap();
         assert!(summary["at_ms"].take().as_i64().is_some_and(|ms| ms > 1_700_000_000_000));
         let mut expected = json!({
-            "at_ms": null, "records": 7, "milliseconds": milliseconds, "cold": cold, "attempt": 2, "outcome": outcome,
-            "service_requests": null,
+            "batch": 3, "at_ms": null, "records": 7, "milliseconds": milliseconds, "cold": cold, "attempt": 2,
+            "outcome": outcome, "service_requests": null, "failed_by_reason": {},
+            "error": error.map(|(kind, message)| json!({ "type": kind, "message": message })),
         });
         if let (Evaluation::Outcomes(_), Some(expected)) = (evaluation, expected.as_object_mut()) {
             expected.extend(
@@ -95,9 +96,8 @@ fn reasons_count_if_firehose_accepts_the_response() {
         (Evaluation::InvocationFailed(ErrorCode::FunctionTimedOut), false),
     ] {
         let report = AttemptReport { attempt: 1, invocation: Ok(response(&logs)), evaluation: &evaluation };
-        let StreamEvent::Invoked { invocation, failed_by_reason } = invoked(2, &report) else {
-            panic!("no invocation")
-        };
+        let metrics = Metrics::of(&logs.map(str::to_owned));
+        let (invocation, failed_by_reason) = summary(1, 2, &report, &metrics);
         assert_eq!(failed_by_reason.get("unknown_id"), counted.then_some(&2), "{evaluation:?}");
         assert_eq!(invocation.service_requests, Some(5));
     }

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::*;
-use crate::stream::event::{InvocationSummary, StreamEvent};
+use crate::stream::attempt::{Attempt, InvocationSummary};
+use crate::stream::event::StreamEvent;
 use crate::stream::notices::Notices;
 use crate::stream::settings::StreamSettings;
 use crate::stream::stats::StreamStats;
@@ -64,10 +65,8 @@ fn snapshot(name: &str, events: impl IntoIterator<Item = StreamEvent>) -> Stream
 }
 
 fn invoked(outcome: &'static str, attempt: u32, milliseconds: f64) -> StreamEvent {
-    let (at_ms, records, cold, results, service_requests) = (7, 2, false, None, None);
-    let invocation =
-        InvocationSummary { at_ms, records, milliseconds, cold, attempt, outcome, results, service_requests };
-    StreamEvent::Invoked { invocation, failed_by_reason: BTreeMap::new() }
+    let summary = InvocationSummary { milliseconds, attempt, outcome, ..InvocationSummary::default() };
+    StreamEvent::Invoked { attempt: Attempt::new(summary, &[]).into(), failed_by_reason: BTreeMap::new() }
 }
 
 fn text(streams: &[StreamSnapshot], data_streams: &[DataStreamSnapshot]) -> String {
@@ -81,12 +80,12 @@ fn the_metrics_of_streams_are_those_of_their_snapshots() {
     let busy = [
         StreamEvent::Accepted { records: 9, bytes: 90 },
         StreamEvent::Refused { records: 91_623, reason: RefusalReason::Backlog },
-        StreamEvent::InvocationStarted { shard: None, records: 5, bytes: 50 },
-        StreamEvent::InvocationStarted { shard: None, records: 2, bytes: 20 },
+        StreamEvent::InvocationStarted { shard: None, batch: 1, records: 5, bytes: 50 },
+        StreamEvent::InvocationStarted { shard: None, batch: 2, records: 2, bytes: 20 },
         invoked("timed_out", 1, 30_000.0),
         invoked("reply", 2, 20.0),
         invoked("reply", 1, 1.5),
-        StreamEvent::Transformed { records: 4, bytes: 44, dropped: 1 },
+        StreamEvent::Transformed { batch: 1, records: 4, bytes: 44, dropped: 1 },
         StreamEvent::UploadRefused { error: "full".to_owned(), is_first: true },
         StreamEvent::UploadRefused { error: "full".to_owned(), is_first: false },
         StreamEvent::FailedAgain { code: "code" },

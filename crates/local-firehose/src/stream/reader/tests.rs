@@ -27,7 +27,7 @@ impl Running {
     fn new(backlog: usize, state: Option<State>) -> Self {
         let settings = StreamSettings::untransformed("s", Path::new("nowhere"));
         let settings = StreamSettings { backlog_bytes: backlog * cost("YQ==", "key"), ..settings };
-        let context = Arc::new(Context::new(settings, state, &[], Notices::default()));
+        let context = Arc::new(Context::new(settings, state, &[], Notices::default(), Arc::default()));
         let (to_buffers, buffers): (Buffers, _) = mpsc::unbounded_channel();
         let intake = Arc::new(Intake::new(Arc::clone(&context), Vec::new(), None, to_buffers));
         Self { retention: Retention::new(SHARDS, 24, RetentionMemory::new(MB)), context, intake, buffers }

@@ -3,7 +3,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::stream::event::{NOT_STARTED, RecordResults};
+use crate::stream::attempt::{Attempt, NOT_STARTED, RecordResults};
 use crate::stream::refusals::RefusalReason;
 use crate::stream::value_counts::{MAX_VALUE_BYTES, MAX_VALUES};
 use firehose_model::delivery::RecordOutcome;
@@ -28,7 +28,7 @@ fn accepted(records: usize, bytes: usize) -> StreamEvent {
 }
 
 fn started(shard: Option<u32>, records: usize, bytes: usize) -> StreamEvent {
-    StreamEvent::InvocationStarted { shard: shard.map(ShardId), records, bytes }
+    StreamEvent::InvocationStarted { shard: shard.map(ShardId), batch: 1, records, bytes }
 }
 
 fn due(shard: u32, due: Option<Instant>) -> StreamEvent {
@@ -36,7 +36,7 @@ fn due(shard: u32, due: Option<Instant>) -> StreamEvent {
 }
 
 fn transformed(records: usize, bytes: usize, dropped: usize) -> StreamEvent {
-    StreamEvent::Transformed { records, bytes, dropped }
+    StreamEvent::Transformed { batch: 1, records, bytes, dropped }
 }
 
 fn opened(records: usize, due: Option<Instant>) -> StreamEvent {
@@ -48,18 +48,26 @@ fn stored(kind: Kind, records: usize, bytes: usize) -> StreamEvent {
     StreamEvent::Stored { object, failed_by_code: BTreeMap::new(), values: ValueCounts::default() }
 }
 
-fn invoked(records: usize, attempt: u32) -> StreamEvent {
-    let invocation = InvocationSummary {
+fn summary(records: usize, attempt: u32) -> InvocationSummary {
+    InvocationSummary {
+        batch: 1,
         at_ms: 7,
+        failed_by_reason: BTreeMap::from([("unknown_id".to_owned(), 2)]),
         records,
-        milliseconds: 1.5,
-        cold: false,
         attempt,
         outcome: "reply",
-        results: None,
-        service_requests: None,
-    };
-    StreamEvent::Invoked { invocation, failed_by_reason: BTreeMap::from([("unknown_id".to_owned(), 2)]) }
+        milliseconds: 1.5,
+        ..InvocationSummary::default()
+    }
+}
+
+fn attempted(summary: InvocationSummary, logs: &[String]) -> StreamEvent {
+    let failed_by_reason = BTreeMap::from([("unknown_id".to_owned(), 2)]);
+    StreamEvent::Invoked { attempt: Attempt::new(summary, logs).into(), failed_by_reason }
+}
+
+fn invoked(records: usize, attempt: u32) -> StreamEvent {
+    attempted(summary(records, attempt), &[])
 }
 
 #[test]
@@ -199,15 +207,43 @@ fn invocations_are_counted_by_outcome() {
     let stats = stats();
     let results = RecordResults::of(&[RecordOutcome::delivered("a"), RecordOutcome::Dropped, RecordOutcome::Dropped]);
     for (outcome, results) in [("reply", Some(results)), ("reply", None), ("error", None), (NOT_STARTED, None)] {
-        let StreamEvent::Invoked { invocation, failed_by_reason } = invoked(3, 1) else { unreachable!() };
-        let invocation = InvocationSummary { outcome, results, ..invocation };
-        stats.record(StreamEvent::Invoked { invocation, failed_by_reason });
+        stats.record(attempted(InvocationSummary { outcome, results, ..summary(3, 1) }, &[]));
     }
     let seen = json_of(&stats);
     assert_eq!(seen["invocations_by_outcome"], json!({ "reply": 2, "error": 1, "not_started": 1 }));
     assert_eq!(stats.snapshot().durations.cumulative().last().unwrap().1, 3);
     let of = |index: usize| ["ok", "dropped", "failed"].map(|result| seen["invocations"][index][result].clone());
     assert_eq!((of(3), of(0)), ([json!(1), json!(2), json!(0)], [json!(null), json!(null), json!(null)]));
+}
+
+#[test]
+fn a_batch_is_in_flight_from_its_start_to_its_end() {
+    let stats = stats();
+    let in_flight = |stats: &StreamStats| -> Vec<_> {
+        let seen = json_of(stats)["in_flight"].take();
+        let fields = ["batch", "records", "attempt"];
+        seen.as_array().unwrap().iter().map(|batch| fields.map(|field| batch[field].as_u64().unwrap())).collect()
+    };
+    stats.record(accepted(9, 90));
+    stats.record(started(None, 2, 20));
+    stats.record(StreamEvent::InvocationStarted { shard: None, batch: 2, records: 3, bytes: 30 });
+    assert_eq!(in_flight(&stats), [[1, 2, 1], [2, 3, 1]]);
+    stats.record(invoked(2, 1));
+    assert_eq!(in_flight(&stats), [[1, 2, 2], [2, 3, 1]]);
+    stats.record(transformed(2, 20, 0));
+    assert_eq!(in_flight(&stats), [[2, 3, 1]]);
+}
+
+#[test]
+fn an_invocation_with_failures_has_some_of_its_log() {
+    let lines: Vec<String> = (0..30).map(|number| format!("line {number}")).collect();
+    let results = |failed| Some(RecordResults { ok: 1, dropped: 0, failed });
+    for (results, shown) in [(results(0), 0), (results(1), 10), (None, 10)] {
+        let stats = stats();
+        stats.record(attempted(InvocationSummary { results, ..summary(1, 1) }, &lines));
+        let log = json_of(&stats)["invocations"][0]["log"].take();
+        assert_eq!(log.as_array().unwrap().len(), shown, "{results:?}");
+    }
 }
 
 /// An event and the notices that it leads to, as JSON without times.
@@ -222,8 +258,8 @@ fn subscribers_are_notified() {
         "event": "object", "stream": "s", "path": "Delivered/1", "kind": "delivered", "records": 1, "bytes": 0, "at_ms": 7
     });
     let invocation = json!({
-        "event": "invocation", "stream": "s", "at_ms": 7, "records": 1, "milliseconds": 1.5, "cold": false, "attempt": 2,
-        "outcome": "reply", "service_requests": null, "failed_by_reason": { "unknown_id": 2 }
+        "event": "invocation", "stream": "s", "batch": 1, "at_ms": 7, "records": 1, "milliseconds": 1.5, "cold": false, "attempt": 2,
+        "outcome": "reply", "service_requests": null, "failed_by_reason": { "unknown_id": 2 }, "error": null
     });
     for (event, expected) in [
         (accepted(1, 0), None),

@@ -1,0 +1,141 @@
+//! A batch that the function gets: its attempts, and what the function logged of its records.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Deserialize;
+
+use super::attempt::{Attempt, LINE_CHARS, is_metrics};
+use firehose_model::excerpt::excerpt;
+
+const REASON_CHARS: usize = 200;
+/// The lines that name one record, and their bytes in all of an attempt.
+const LINES_OF_RECORD: usize = 5;
+const RECORD_LINES_BYTES: usize = 64 * 1024;
+/// The attempts of a batch that are kept: the first ones.
+const MAX_ATTEMPTS: usize = 20;
+
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) number: u64,
+    pub(super) started_ms: i64,
+    pub(super) records: usize,
+    /// The function's name, if there is a function.
+    pub(super) function: Option<String>,
+    log: Mutex<BatchLog>,
+}
+
+#[derive(Debug, Default)]
+struct BatchLog {
+    attempts: Vec<Arc<Attempt>>,
+    lines: RecordLines,
+    /// Why the last attempt failed.
+    error: Option<Arc<str>>,
+}
+
+/// The log lines that name a record, by its id.
+pub(super) type RecordLines = HashMap<String, Vec<String>>;
+
+impl Batch {
+    pub(super) fn new(number: u64, started_ms: i64, records: usize, function: Option<String>) -> Self {
+        Self { number, started_ms, records, function, log: Mutex::default() }
+    }
+
+    pub(super) fn add(&self, attempt: Arc<Attempt>, lines: RecordLines) {
+        let mut log = self.log();
+        let error = attempt.summary.error.as_ref();
+        log.error = error.map(|error| excerpt(&error.to_string(), REASON_CHARS).into());
+        if log.attempts.len() < MAX_ATTEMPTS {
+            log.attempts.push(attempt);
+        }
+        log.lines = lines;
+    }
+
+    pub(super) fn attempts(&self) -> Vec<Arc<Attempt>> {
+        self.log().attempts.clone()
+    }
+
+    /// The lines of the last attempt that name a record.
+    pub(super) fn lines_about(&self, record_id: &str) -> Vec<String> {
+        self.log().lines.get(record_id).cloned().unwrap_or_default()
+    }
+
+    /// Why a record failed: as the function logged it, or the error of the invocation.
+    pub(super) fn reason_of(&self, record_id: &str) -> Option<Arc<str>> {
+        let log = self.log();
+        let logged = log.lines.get(record_id).and_then(|lines| reason(lines));
+        logged.map(Arc::from).or_else(|| log.error.clone())
+    }
+
+    /// The bytes of log lines.
+    pub(super) fn bytes(&self) -> usize {
+        let log = self.log();
+        let attempts = log.attempts.iter().map(|attempt| bytes_of(&attempt.log)).sum::<usize>();
+        attempts + log.lines.iter().map(|(id, lines)| id.len() + bytes_of(lines)).sum::<usize>()
+    }
+
+    /// Forgets what [`bytes`](Self::bytes) counts.
+    pub(super) fn clear(&self) {
+        let mut log = self.log();
+        log.lines = RecordLines::new();
+        for attempt in &mut log.attempts {
+            if !attempt.log.is_empty() {
+                let summary = attempt.summary.clone();
+                *attempt = Arc::new(Attempt { summary, log: Vec::new(), log_truncated: true });
+            }
+        }
+    }
+
+    fn log(&self) -> MutexGuard<'_, BatchLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The lines that have one of these ids as a word.
+pub(super) fn lines_about(lines: &[String], record_ids: &HashSet<&str>) -> RecordLines {
+    let mut found = RecordLines::new();
+    let mut bytes = 0;
+    for line in lines.iter().filter(|line| !is_metrics(line)) {
+        let words = line.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+        for id in words.filter(|word| record_ids.contains(word)) {
+            let lines = found.entry(id.to_owned()).or_default();
+            if lines.len() < LINES_OF_RECORD && bytes < RECORD_LINES_BYTES {
+                let line = excerpt(line, LINE_CHARS);
+                bytes += id.len() + line.len();
+                lines.push(line);
+            }
+        }
+    }
+    found.retain(|_, lines| !lines.is_empty());
+    found
+}
+
+/// A log line in JSON has a reason, as those of the click processor and of `firehose_transform`; an error; or a message with a level, as
+/// those of Powertools and of Lambda's JSON logs.
+#[derive(Deserialize)]
+struct JsonLine {
+    reason: Option<String>,
+    error: Option<String>,
+    message: Option<String>,
+    #[serde(default)]
+    level: String,
+}
+
+const LEVELS: [&str; 5] = ["warn", "warning", "error", "critical", "fatal"];
+
+/// Text that is no JSON may say anything of a record.
+fn reason(lines: &[String]) -> Option<String> {
+    let lines: Vec<JsonLine> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let is_failure = |line: &&JsonLine| LEVELS.iter().any(|level| line.level.eq_ignore_ascii_case(level));
+    let reason = lines.iter().find_map(|line| line.reason.as_ref());
+    let reason = reason.or_else(|| lines.iter().find_map(|line| line.error.as_ref()));
+    let reason = reason.or_else(|| lines.iter().filter(is_failure).find_map(|line| line.message.as_ref()));
+    reason.map(|reason| excerpt(reason, REASON_CHARS))
+}
+
+fn bytes_of(lines: &[String]) -> usize {
+    lines.iter().map(|line| line.len() + size_of::<String>()).sum()
+}
+
+#[cfg(test)]
+mod tests;

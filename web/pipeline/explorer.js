@@ -1,0 +1,168 @@
+// The record explorer: the latest records that match the filters, newest first.
+
+import { get, ResponseError } from './api.js'
+import { element, replaceBody, visible } from './dom.js'
+import { number, plural, size, text, time } from './format.js'
+import { outcomeTag } from './outcomes.js'
+import { clearLink, filtered, filters, searchForm } from './search.js'
+import { link } from './url.js'
+
+const FOLLOW_MS = 1000
+
+/** Returns its element, `show(stream, state)` and `focus(id)`. */
+export function createExplorer() {
+  const search = searchForm()
+  const searched = element('p', { class: 'detail', 'data-searched': true })
+  const problem = element('p', { class: 'none', 'data-problem': true })
+  const announced = element('p', { class: 'unseen', role: 'status' })
+  const follow = element('input', { type: 'checkbox' })
+  const body = element('tbody')
+  const older = element('button', { type: 'button', class: 'small', hidden: true, onclick: () => load('older') }, 'Older records')
+  const keyHead = element('th', { scope: 'col' }, 'Key')
+  const heads = ['Time', keyHead, 'Size', 'Outcome', 'Reason', 'Record'].map((head) =>
+    typeof head === 'string' ? element('th', { scope: 'col' }, head) : head)
+  const table = element('table', { class: 'records', 'aria-label': 'Records, newest first', hidden: true }, element('thead', {}, element('tr', {}, heads)), body)
+  const place = element('div', { class: 'explorer panel', hidden: true },
+    element('div', { class: 'title' }, element('h2', { tabindex: '-1' }, 'Latest records'), element('label', { class: 'follow' }, follow, ' Follow')),
+    search.form, searched, announced, problem, table, older)
+
+  let stream
+  let state
+  let key
+  // The visitor's choice, until another time is chosen.
+  let chosen
+  let loading
+  let shownKey
+
+  follow.addEventListener('change', () => {
+    chosen = follow.checked
+    if (chosen) load('follow')
+  })
+  setInterval(() => {
+    if (follow.checked && !loading && stream && visible(place)) load('follow')
+  }, FOLLOW_MS)
+
+  function show(nextStream, nextState) {
+    const next = JSON.stringify([nextStream.name, filters(nextState)])
+    search.show(nextState, nextStream.keyed)
+    if (next === key) return
+    const timed = [nextState.from, nextState.to].join()
+    if (timed !== [state?.from, state?.to].join() || nextStream.name !== stream?.name) chosen = undefined
+    key = next
+    stream = nextStream
+    state = nextState
+    follow.checked = chosen ?? !(state.from || state.to)
+    keyHead.hidden = !stream.keyed
+    load('search')
+  }
+
+  async function load(kind) {
+    const asked = key
+    const mine = loading = {}
+    const before = kind === 'older' ? body.lastElementChild?.dataset.number : undefined
+    try {
+      const found = await get('records', { stream: stream.name, ...filters(state), before })
+      // Another search may have started.
+      if (asked !== key || loading !== mine) return
+      showFound(found, kind)
+    } catch (error) {
+      if (asked !== key || loading !== mine) return
+      showProblem(error)
+    } finally {
+      if (loading === mine) loading = undefined
+    }
+  }
+
+  function showFound(found, kind) {
+    // New records would push the older ones away.
+    if (kind === 'older') follow.checked = chosen = false
+    const focused = body.querySelector(':scope > :focus-within')
+    showRows(kind === 'older' ? [...numbers(), ...found.records] : found.records, kind === 'follow' ? focused : undefined)
+    shownKey = key
+    const empty = body.children.length === 0
+    table.hidden = empty
+    const leaving = !found.more && document.activeElement === older
+    older.hidden = !found.more
+    if (leaving) linkOf(found.records[0])?.focus()
+    if (focused && !focused.isConnected) focusHeading()
+    text(searched, searchedText(found))
+    showNone(empty ? found : undefined)
+    if (kind === 'search') text(announced, found.more ? `More than ${number(found.records.length)} records match` : `${plural(found.records.length, 'record')} found`)
+  }
+
+  const numbers = () => [...body.children].map((row) => ({ number: Number(row.dataset.number) }))
+  const linkOf = (record) => record && body.querySelector(`[data-number="${record.number}"] a`)
+
+  /** Rows that stay keep their elements, and with them the focus. The row with the focus stays in any case. */
+  function showRows(records, focused) {
+    const rows = new Map([...body.children].map((row) => [Number(row.dataset.number), row]))
+    const wanted = records.map((record) => {
+      const row = rows.get(record.number) ?? element('tr', { 'data-number': record.number })
+      if (record.id) fillRow(row, record)
+      return row
+    })
+    if (focused && !wanted.includes(focused)) wanted.push(focused)
+    for (const row of rows.values()) if (!wanted.includes(row)) row.remove()
+    wanted.forEach((row, index) => {
+      if (body.children[index] !== row) body.insertBefore(row, body.children[index] ?? null)
+    })
+  }
+
+  function fillRow(row, record) {
+    const href = link({ record: record.id })
+    const now = JSON.stringify([record, href])
+    if (row.dataset.shown === now) return
+    row.dataset.shown = now
+    row.dataset.record = record.id
+    replaceBody(row,
+      element('td', {}, element('time', { datetime: new Date(record.at_ms).toISOString(), title: new Date(record.at_ms).toLocaleString('en-GB') }, time(record.at_ms))),
+      element('td', { class: 'cut', hidden: !stream.keyed }, record.key),
+      element('td', {}, size(record.bytes)),
+      element('td', {}, outcomeTag(record.outcome)),
+      element('td', { class: 'why' }, record.reason ?? record.code),
+      element('th', { scope: 'row', class: 'excerpt' }, element('a', { href, 'data-control': 'record' }, record.excerpt.trim() || '(empty)')))
+  }
+
+  function showNone(found) {
+    problem.hidden = found === undefined
+    if (!found) return
+    if (found.kept === 0) replaceBody(problem, 'No record yet. It appears here as soon as the stream accepts one.')
+    else if (filtered(state)) replaceBody(problem, 'No record matches. ', clearLink('clear none'), ' to see the latest ones.')
+    else replaceBody(problem, 'No record is kept.')
+  }
+
+  function showProblem(error) {
+    problem.hidden = false
+    if (error instanceof ResponseError) {
+      showRows([])
+      table.hidden = older.hidden = true
+      text(searched, '')
+      text(announced, error.message)
+      replaceBody(problem, `The search is not possible: ${error.message}. `, filtered(state) && clearLink('clear problem'))
+      return
+    }
+    replaceBody(problem, 'The records could not be fetched. The page tries again.')
+    // Called with the next snapshot, which is the sign that the server responds.
+    key = undefined
+  }
+
+  /** Returns whether the record is in the list. */
+  function focus(id) {
+    const row = shownKey === key && [...body.children].find(({ dataset }) => dataset.record === id)
+    if (row) row.querySelector('a').focus({ preventScroll: true })
+    else focusHeading()
+    return Boolean(row)
+  }
+
+  function focusHeading() {
+    place.querySelector('h2').focus()
+  }
+
+  return { place, show, focus }
+}
+
+function searchedText({ kept, kept_bytes: bytes, limit_bytes: limit, oldest_ms: oldest }) {
+  if (kept === 0) return ''
+  const megabytes = (value) => (value / 1e6).toLocaleString('en', { maximumFractionDigits: 1 })
+  return `Searched the ${plural(kept, 'latest record')} (${megabytes(bytes)} of ${megabytes(limit)} MB kept) since ${time(oldest)}`
+}

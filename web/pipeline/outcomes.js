@@ -1,0 +1,17 @@
+// The outcomes of a record in words and colours.
+
+import { element } from './dom.js'
+
+export const OUTCOMES = {
+  buffered: 'Buffered',
+  in_function: 'In the function',
+  waiting: 'Waiting for delivery',
+  delivered: 'Delivered',
+  dropped: 'Dropped',
+  failed: 'Failed',
+  split: 'Split',
+}
+
+export const inFlight = (outcome) => ['buffered', 'in_function', 'waiting'].includes(outcome)
+
+export const outcomeTag = (outcome) => element('span', { class: 'tag', 'data-outcome': outcome }, OUTCOMES[outcome] ?? outcome)

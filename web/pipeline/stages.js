@@ -1,0 +1,115 @@
+// The stages of the chosen stream, from the source to the destination.
+
+import { isLive } from './connection.js'
+import { number, plural, ranked, refusals, size, text } from './format.js'
+import { keyed } from './keyed.js'
+import { link, only } from './url.js'
+
+const all = (selector) => document.querySelectorAll(selector)
+const detail = (name) => document.querySelector(`[data-detail=${name}]`)
+const notice = (id) => document.getElementById(id)
+
+// More digits than this need a smaller font.
+const DIGITS = 7
+
+let shown
+let receivedAt
+
+export function showStages(view) {
+  const before = shown?.stream === view.stream ? shown : undefined
+  shown = view
+  receivedAt = performance.now()
+
+  notice('empty').hidden = view.accepted > 0 || view.data_stream !== null
+  notice('unfed').hidden = view.accepted > 0 || view.data_stream === null
+  text(notice('unfed').querySelector('code'), `/v2/${view.stream}`)
+  text(detail('source'), source(view.data_stream))
+
+  for (const place of all('[data-count]')) {
+    const value = view[place.dataset.count]
+    text(place, number(value.records ?? value))
+    place.classList.toggle('long', place.textContent.length > DIGITS)
+  }
+  notice('refused').classList.toggle('some', view.refused > 0)
+  text(detail('refused'), refusals(view.refused_by_reason).join(', '))
+  const { invocations, functions } = view.in_lambda
+  const retries = view.retries ? `, ${plural(view.retries, 'retry', 'retries')}` : ''
+  text(detail('invocations'), plural(invocations, 'invocation'))
+  text(detail('functions'), view.transformed ? `${plural(functions, 'function')}${retries}` : 'no function')
+  document.querySelector('.outcome .evil').classList.toggle('some', view.failed > 0)
+
+  countDown()
+  if (before) moveDots(passed(before), passed(view))
+  showFailures(view)
+}
+
+/** The source: Direct PUT, or the shards of a data stream. */
+const source = (dataStream) =>
+  dataStream === null ? 'by Direct PUT' : `by ${plural(dataStream.shards, 'shard')}${dataStream.on_demand ? ', on demand' : ''}`
+
+/** The time to the next flush runs on between two messages. Without a connection it is unknown. */
+export function countDown() {
+  if (!shown || !isLive()) return
+  for (const name of ['buffered', 'waiting']) {
+    const { bytes, flush_in_ms: flushInMs } = shown[name]
+    const bar = document.querySelector(`[data-countdown=${name}]`)
+    if (flushInMs === null) {
+      bar.dataset.whole = 0
+      bar.firstElementChild.style.transform = 'scaleX(0)'
+      text(detail(name), bar.dataset.for)
+      text(detail(`${name}-flush`), '')
+      continue
+    }
+    const left = Math.max(0, flushInMs - (performance.now() - receivedAt))
+    // The snapshot has no interval. The longest time so far is nearly the same.
+    bar.dataset.whole = Math.max(Number(bar.dataset.whole ?? 0), flushInMs, 1)
+    bar.firstElementChild.style.transform = `scaleX(${left / bar.dataset.whole})`
+    text(detail(name), size(bytes))
+    text(detail(`${name}-flush`), `flush in ${(left / 1000).toFixed(1)} s`)
+  }
+}
+
+/** The records that have entered each stage. */
+function passed({ accepted, buffered, in_lambda: inLambda, waiting }) {
+  const left = accepted - buffered.records
+  return { buffered: accepted, in_lambda: left, waiting: left - inLambda.records, outcome: left - inLambda.records - waiting.records }
+}
+
+const still = matchMedia('(prefers-reduced-motion: reduce)')
+
+function moveDots(before, now) {
+  if (still.matches || document.hidden || notice('tab-pipeline').hidden) return
+  for (const [name, count] of Object.entries(now)) {
+    const stage = document.querySelector(`[data-track=${name}]`)
+    // One click is one dot; a batch is a few only, so that the page stays calm.
+    const dots = Math.min(6, Math.ceil(Math.log2(1 + Math.max(0, count - before[name]))))
+    for (let dot = 0; dot < dots && stage.querySelectorAll('.dot').length < 12; dot++) {
+      const moving = document.createElement('span')
+      moving.className = 'dot'
+      moving.ariaHidden = 'true'
+      moving.style.animationDelay = `${dot * 110}ms`
+      moving.addEventListener('animationend', () => moving.remove())
+      stage.append(moving)
+    }
+  }
+}
+
+/** Each code and reason leads to its records. */
+function showFailures(view) {
+  notice('failures').hidden = view.failed === 0
+  for (const list of all('[data-failures]')) {
+    const counts = ranked(view[list.dataset.failures])
+    list.parentElement.hidden = counts.length === 0
+    keyed(list, counts, ([name]) => name, ([name]) => {
+      const item = document.createElement('li')
+      const anchor = document.createElement('a')
+      anchor.append(document.createElement('code'), ' ', document.createElement('span'))
+      anchor.firstElementChild.textContent = name
+      item.append(anchor)
+      return item
+    }, (item, [name, count]) => {
+      item.firstElementChild.href = link(only({ tab: 'records', outcome: 'failed', reason: name }))
+      text(item.querySelector('span'), number(count))
+    })
+  }
+}

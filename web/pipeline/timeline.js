@@ -1,0 +1,89 @@
+// The way of a record as a list of steps: accepted, buffered, batch, attempts, result, object.
+
+import { copyButton } from './copy-button.js'
+import { element, moment } from './dom.js'
+import { duration, number, plural, size } from './format.js'
+import { OUTCOMES } from './outcomes.js'
+import { logLines } from './reason.js'
+import { FILTERS } from './search.js'
+import { link } from './url.js'
+
+const TAGS = { good: 'Good', partial: 'Part', bad: 'Evil' }
+// `object` responds with the first 256 KiB unless it is asked for the whole object.
+const VIEWED_BYTES = 256 * 1024
+
+export function timeline(record, { name }) {
+  const { batch } = record
+  const steps = [
+    accepted(record),
+    buffered(record),
+    batch?.function && inBatch(record),
+    ...(batch?.attempts ?? []).map(attempted),
+    result(record),
+    record.object && stored(record.object, name),
+  ]
+  return element('section', { class: 'timeline' }, element('h3', {}, 'Timeline'), element('ol', {}, steps.filter(Boolean)))
+}
+
+/** `value` colours the step's dot. */
+function step(kind, title, ms, value, ...details) {
+  const when = element('span', { class: 'when' }, ms === undefined ? undefined : moment(ms))
+  return element('li', { 'data-step': kind, 'data-value': value }, when, element('div', {}, element('p', {}, element('strong', {}, title)), details))
+}
+
+const detail = (...children) => element('p', { class: 'detail' }, ...children)
+
+function accepted({ at_ms: at, shard, key, part_of: whole, bytes }) {
+  const source = shard
+    ? ['by ', element('code', {}, shard), ', partition key ', element('code', {}, key)]
+    : ['by Direct PUT']
+  const part = whole && detail('Part of ', element('a', { href: link({ record: whole }), 'data-control': 'whole' }, 'the aggregated record ', element('code', {}, whole)))
+  return step('accepted', 'Accepted', at, undefined, detail(source, `, ${size(bytes)}`), part)
+}
+
+function buffered({ at_ms: at, outcome, batch }) {
+  if (batch?.function) return step('buffered', `Buffered ${duration(Math.max(0, batch.at_ms - at))}`, undefined, undefined, detail('for the function'))
+  if (outcome === 'buffered') return step('buffered', 'Buffered', undefined, 'now', detail('for the function'))
+  return undefined
+}
+
+function inBatch({ batch, outcome }) {
+  const none = Object.fromEntries(FILTERS.map((filter) => [filter, undefined]))
+  const href = link({ ...none, record: undefined, batch: String(batch.batch) })
+  return step('batch', `Batch ${number(batch.batch)}`, batch.at_ms, outcome === 'in_function' && 'now',
+    detail(`record ${number(batch.position + 1)} of ${number(batch.records)}, for `, element('code', {}, batch.function), ' ',
+      element('a', { href, 'data-control': 'batch' }, 'Records of this batch')))
+}
+
+function attempted(attempt) {
+  const { outcome, failed = 0, dropped = 0, ok, error } = attempt
+  const value = outcome !== 'reply' ? 'bad' : failed > 0 ? 'partial' : 'good'
+  const counts = ok === undefined ? undefined
+    : [`${number(ok)} ok`, dropped && `${number(dropped)} dropped`, failed && `${number(failed)} failed`].filter(Boolean).join(', ')
+  const logTitle = `Log of attempt ${attempt.attempt}`
+  const facts = [`took ${duration(attempt.milliseconds)}`, `${attempt.cold ? 'cold' : 'warm'} start`, attempt.service_requests && `${plural(attempt.service_requests, 'request')} to the service`, counts]
+  return step('attempt', `Attempt ${attempt.attempt}`, attempt.at_ms, value,
+    element('p', {}, element('span', { class: 'tag', 'data-value': TAGS[value] }, outcome === 'reply' ? 'response' : outcome.replaceAll('_', ' '))),
+    detail(facts.filter(Boolean).join(', ')),
+    error && element('p', {}, element('code', { class: 'error-type' }, error.type), ` ${error.message}`),
+    attempt.log.length > 0 && element('details', {},
+      element('summary', { 'data-control': `log ${attempt.attempt}` }, `${logTitle}, ${plural(attempt.log.length, 'line')}`), logLines(logTitle, attempt.log, attempt.log_truncated)))
+}
+
+function result({ outcome, code, reason }) {
+  if (['buffered', 'in_function'].includes(outcome)) return undefined
+  const value = { delivered: 'good', failed: 'bad', waiting: 'now' }[outcome]
+  const why = [reason, code].filter(Boolean).join(', ')
+  return step('result', OUTCOMES[outcome] ?? outcome, undefined, value, why && detail(element('code', {}, why)))
+}
+
+function stored({ path, kind, offset, bytes, at_ms: at }, stream) {
+  const whole = offset + bytes > VIEWED_BYTES ? { whole: 'true' } : {}
+  const href = `object?${new URLSearchParams({ stream, path, ...whole })}`
+  const kinds = { delivered: 'Delivered object', error: 'Object of the error output', backup: 'Source backup' }
+  return step('object', kinds[kind] ?? kind, at, kind === 'error' ? 'bad' : 'good',
+    element('p', {}, element('code', { 'data-object-path': true }, path)),
+    detail(element('span', { 'data-offset': offset, 'data-bytes': bytes }, `${number(bytes)} bytes at offset ${number(offset)}`)),
+    element('p', { class: 'actions' }, element('a', { href, target: '_blank', 'data-control': 'object' }, 'Open the object (in a new tab)'), ' ',
+      copyButton('Copy', 'the name of the object', () => path)))
+}
