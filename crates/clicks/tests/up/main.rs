@@ -22,6 +22,7 @@ mod monitoring;
 mod objects;
 mod orders;
 mod records;
+mod refusals;
 mod site;
 mod slow_clients;
 mod sql;

@@ -171,6 +171,9 @@ fn each_file_has_its_content_type() {
             Some("js") => "text/javascript",
             Some("css") => "text/css",
             Some("svg") => "image/svg+xml",
+            Some("md") => "text/markdown",
+            // The licence of a library.
+            None => "application/octet-stream",
             other => panic!("a file without a known content type: {other:?}"),
         };
         let name = path.strip_prefix(web()).unwrap().to_str().unwrap();
