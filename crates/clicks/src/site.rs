@@ -11,6 +11,7 @@ mod object;
 mod pipeline_page;
 mod records;
 mod service;
+mod sql;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -253,6 +253,10 @@ pub enum ErrorOutputType {
 }
 
 impl ErrorOutputType {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::ProcessingFailed, Self::DecompressionFailed, Self::PartitioningFailed, Self::ActivePartitionExceeded];
+
     /// The text in an object's name.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -151,6 +151,12 @@ impl Bucket {
     }
 }
 
+/// The path of a key in a folder, unless an object or a folder has that path already.
+#[must_use]
+pub fn name_in_folder(key: &str) -> String {
+    names::encoded(key).join("/")
+}
+
 /// Without a part of the middle: a key's end makes it unique, and S3 would refuse one that is too long for ever.
 fn shortened(text: &str, at_most: usize) -> Cow<'_, str> {
     const ELLIPSIS: &str = "…";

@@ -69,7 +69,7 @@ fn start_collector(folder: &Path, streams: &str, arguments: &[&str]) -> Up {
     start(folder, streams, &[&["--collector-stream", "collected"], arguments].concat())
 }
 
-fn with_python(folder: &Path, arguments: &[&str]) -> Up {
+pub(crate) fn with_python(folder: &Path, arguments: &[&str]) -> Up {
     fs::write(folder.join("collector.py"), PYTHON).unwrap();
     // Lambda's PATH may not have this machine's `python3`.
     let path = format!("PATH={}", env::var("PATH").unwrap());

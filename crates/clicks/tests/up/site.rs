@@ -85,8 +85,15 @@ fn other_hosts_are_refused() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let pages = ["/", "/site.js", "/config.json", "/pipeline/", "/nothing"];
-    let state =
-        ["/pipeline/events", "/pipeline/object", "/pipeline/history", "/pipeline/ranking", "/metrics", "/health"];
+    let state = [
+        "/pipeline/events",
+        "/pipeline/object",
+        "/pipeline/history",
+        "/pipeline/ranking",
+        "/pipeline/sql",
+        "/metrics",
+        "/health",
+    ];
     for path in pages.into_iter().chain(state) {
         let response = connection.get(path, "evil.example:8000");
         assert_eq!(
@@ -164,6 +171,9 @@ fn each_file_has_its_content_type() {
             Some("js") => "text/javascript",
             Some("css") => "text/css",
             Some("svg") => "image/svg+xml",
+            Some("md") => "text/markdown",
+            // The licence of a library.
+            None => "application/octet-stream",
             other => panic!("a file without a known content type: {other:?}"),
         };
         let name = path.strip_prefix(web()).unwrap().to_str().unwrap();

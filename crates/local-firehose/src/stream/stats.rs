@@ -75,6 +75,14 @@ pub struct StreamSnapshot {
     pub has_backed_up: bool,
 }
 
+impl StreamSnapshot {
+    /// Whether a delivered line has had a value of this counted field.
+    #[must_use]
+    pub fn has_values_of(&self, field: &str) -> bool {
+        self.values.0.get(field).is_some_and(|values| !values.is_empty())
+    }
+}
+
 #[derive(Debug, Clone, Serialize)]
 struct DataStreamShards {
     shards: u32,
