@@ -173,7 +173,7 @@ struct Data {
     truncated: bool,
 }
 
-/// False once nobody reads them.
+/// False once the reader has closed the pipe.
 fn print_line(line: &[u8], json: bool) -> anyhow::Result<bool> {
     let text = match serde_json::from_slice(line).context("found an invalid line in the response")? {
         Line::Missed { stream, missed } => {

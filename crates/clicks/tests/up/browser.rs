@@ -24,7 +24,7 @@ fn size_of_png(bytes: &[u8]) -> (u32, u32) {
 
 /// Runs a script of the browser with the page's URL and other arguments, which must exit with 0.
 #[track_caller]
-fn browse(up: &Up, script: &str, arguments: &[&str]) {
+pub(crate) fn browse(up: &Up, script: &str, arguments: &[&str]) {
     assert!(
         tools().join("node_modules/playwright-core").is_dir(),
         "`make tools` installs the dependencies of the browser tests"

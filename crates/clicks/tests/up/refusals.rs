@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use test_support::http::Connection;
 use test_support::up::{STREAM, Up, batch, first_event};
 
+use crate::browser::browse;
 use crate::collect::with_python;
 
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -61,6 +62,7 @@ fn records_that_a_full_backlog_refuses_are_counted_exactly() {
     let history = Connection::open(up.page()).get(&format!("/pipeline/history?stream={STREAM}"), "localhost").json();
     let sum = |column: &str| history[column].as_array().unwrap().iter().filter_map(Value::as_u64).sum::<u64>();
     assert_eq!((sum("accepted"), sum("refused")), (accepted, refused));
+    browse(&up, "refused.mjs", &[&refused.to_string()]);
 
     let end = up.stop();
     assert_eq!((end.code, up.delivered().len() as u64), (Some(0), accepted), "{}", end.stderr);
