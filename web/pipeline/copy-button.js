@@ -36,7 +36,9 @@ function copySelection(text) {
   const focused = document.activeElement
   const area = element('textarea', { class: 'unseen', 'aria-hidden': 'true', tabindex: '-1' })
   area.value = text
-  document.body.append(area)
+  // Outside of an open dialog nothing can be selected.
+  const place = focused?.closest('dialog') ?? document.body
+  place.append(area)
   area.select()
   const copied = document.execCommand('copy')
   area.remove()

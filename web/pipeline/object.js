@@ -1,6 +1,6 @@
 // The dialog with the lines of one object.
 
-import { copies } from './clipboard.js'
+import { copyButton } from './copy-button.js'
 import { clone, fill, number, plural } from './format.js'
 import { coloured } from './json.js'
 
@@ -25,7 +25,7 @@ dialog.addEventListener('click', (event) => {
 dialog.addEventListener('close', () => { open = undefined })
 part('more').addEventListener('click', showMore)
 part('whole').addEventListener('click', () => load(true))
-copies(part('copy'), part('path'))
+part('copy').replaceWith(copyButton('Copy', 'the key', () => part('path').textContent))
 
 /** `object` has a path and a kind. */
 export function openObject(stream, object) {

@@ -1,6 +1,6 @@
 // The last objects, by full key.
 
-import { copies } from './clipboard.js'
+import { copyButton } from './copy-button.js'
 import { clone, fill, plural, size, time } from './format.js'
 import { keyed } from './keyed.js'
 import { addressOf, openObject } from './object.js'
@@ -22,12 +22,11 @@ function item(stream, object) {
     kind: object.kind,
     file: object.path,
     size: `${time(object.at_ms)}, ${plural(object.records, 'record')}, ${size(object.bytes)}`,
-    copy: ` the key ${object.path}`,
     download: ` ${object.path}`,
   })
   place.querySelector('.tag').dataset.value = { delivered: 'Good', error: 'Evil' }[object.kind] ?? ''
   button.addEventListener('click', () => openObject(stream, object))
-  copies(place.querySelector('[data-copy]'), place.querySelector('code'))
+  place.querySelector('[data-copy]').replaceWith(copyButton('Copy', `the key ${object.path}`, () => object.path))
   place.querySelector('[data-download]').href = addressOf(stream, object.path, { download: true })
   return place
 }

@@ -28,8 +28,9 @@ const MYSFITS: [&str; 3] = [
 ];
 
 /// The configurations and their options. The first is the baseline.
-const CONFIGURATIONS: [(&str, &[&str]); 4] = [
+const CONFIGURATIONS: [(&str, &[&str]); 5] = [
     ("no function", &["--function", "none"]),
+    ("no recent records", &["--function", "none", "--recent-records-mb", "0"]),
     ("processor", &[PROCESSOR]),
     ("processor, gzip", &[PROCESSOR, "--compression", "gzip"]),
     ("processor, state", &[PROCESSOR, "--state", "state"]),

@@ -349,6 +349,11 @@ async function screenshots(pipeline) {
   await pipeline.waitForFunction(() => document.querySelector('[data-count=buffered]').textContent !== '0' ||
     document.querySelector('[data-count=waiting]').textContent !== '0')
   await picture(pipeline, 'pipeline.png')
+
+  await page.goto(`${pipelineUrl}?tab=records&outcome=failed`)
+  await page.locator('#tab-records tbody a').first().click()
+  await page.locator('[data-reason]').waitFor()
+  await picture(page, 'record.png')
   await context.close()
 }
 

@@ -65,7 +65,7 @@ fn the_pages_work_in_a_browser() {
     let pictures = env::var_os("SCREENSHOTS").map_or_else(|| folder.path().join("pictures"), PathBuf::from);
     browse(&up, "browser.mjs", &[pictures.to_str().unwrap()]);
 
-    for picture in ["page.png", "pipeline.png"] {
+    for picture in ["page.png", "pipeline.png", "record.png"] {
         let bytes = fs::read(pictures.join(picture)).unwrap();
         assert_eq!(size_of_png(&bytes), (1280, 800), "{picture}");
         // An empty page of this size has 5 KB. Those of the README are in each clone, so they have a limit.
