@@ -1,4 +1,4 @@
-//! The memory of `clicks up` with 50 streams and 5,000 records a second, with and without recent records.
+//! The memory of `clicks up` with 50 streams and 5,000 records a second, of which some fail, with and without recent records.
 //!
 //! With `cargo test`, it is 60,000 records as fast as they are accepted. Both fail where the recent records take more than their limit
 //! allows. The last line is JSON.
@@ -67,13 +67,22 @@ fn run(plan: &Plan, recent_records_mb: u64) -> (u64, u64) {
     let megabytes = recent_records_mb.to_string();
     let up = Up::start_in(
         folder.path(),
-        &["--config", "up.toml", "--function", "none", "--click-stream", "s0", "--recent-records-mb", &megabytes],
+        &["--config", "up.toml", "--click-stream", "s0", "--retries", "3", "--recent-records-mb", &megabytes],
     );
     let started = Instant::now();
     for batch in 0..plan.batches {
         for stream in 0..STREAMS {
-            let record =
-                |number: usize| json!({ "stream": stream, "number": number, "text": "x".repeat(100) }).to_string();
+            // A tenth of the records fail, and a tenth of the batches by an exception, with each attempt.
+            let record = |number: usize| {
+                let action = match number % BATCH {
+                    0 if batch % 10 == 9 => "error",
+                    1..=9 => "fail",
+                    _ => "",
+                };
+                let value = (stream * number) % 500;
+                json!({ "do": action, "mysfitId": value, "species": value.to_string(), "text": "x".repeat(100) })
+                    .to_string()
+            };
             let records: Vec<String> = (batch * BATCH..(batch + 1) * BATCH).map(record).collect();
             up.put_into(&format!("s{stream}"), &records);
         }

@@ -1,6 +1,6 @@
 //! `clicks tap`: prints the records of a running pipeline as they are accepted, delivered, or failed.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal, Write as _};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use tokio::task::spawn_blocking;
 use url::Url;
 
 use crate::error::UsageError;
@@ -64,7 +65,7 @@ pub(crate) struct Tap {
     #[arg(long, value_name = "TEXT")]
     grep: Option<String>,
 
-    /// Print JSON lines
+    /// Print JSON lines; one with `missed` has the number of records that came at once and were not kept
     #[arg(long)]
     json: bool,
 
@@ -91,26 +92,38 @@ async fn print_records(arguments: &Tap) -> anyhow::Result<()> {
     if status != StatusCode::OK {
         return Err(refused(arguments, status, &to_bytes(body, ERROR_BYTES).await.unwrap_or_default()));
     }
+    if io::stderr().is_terminal() {
+        let stream = arguments.stream.as_deref().unwrap_or("all streams");
+        tracing::info!("following {stream} until Ctrl-C");
+    }
     let mut body = body.into_data_stream();
     let mut line = Vec::new();
     while let Some(bytes) = body.next().await {
         let bytes = bytes.with_context(|| format!("the connection to {at} was lost"))?;
+        let mut text = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             line.extend_from_slice(part);
             ensure!(line.len() <= LINE_BYTES, "found a line of more than {LINE_BYTES} bytes at {at}");
-            if line.ends_with(b"\n") && !print_line(&std::mem::take(&mut line), arguments.json)? {
-                return Ok(());
+            if line.ends_with(b"\n") {
+                text.extend(printed(&std::mem::take(&mut line), arguments.json)?);
             }
         }
+        // On a thread of its own: an interrupt ends a process whose reader does not read.
+        match spawn_blocking(move || io::stdout().lock().write_all(&text)).await? {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written?,
+        }
     }
+    tracing::info!("the pipeline stops; what it flushes now is not printed");
     Ok(())
 }
 
 impl Tap {
     fn request_url(&self) -> Result<Url, UsageError> {
         let accepted = "accepted is a URL with http://, such as http://127.0.0.1:8000/";
-        let mut url =
-            Some(&self.url).filter(|url| url.scheme() == "http").and_then(|url| url.join("pipeline/tap").ok());
+        // The page's URL, or that of its pipeline.
+        let path = if self.url.path().ends_with("/pipeline/") { "tap" } else { "pipeline/tap" };
+        let mut url = Some(&self.url).filter(|url| url.scheme() == "http").and_then(|url| url.join(path).ok());
         let url = url.as_mut().ok_or_else(|| UsageError(format!("`--url`: found {}; {accepted}", self.url)))?;
         let which = match (self.out, self.failed) {
             (true, _) => "out",
@@ -162,6 +175,7 @@ struct Record {
     at_ms: i64,
     code: Option<String>,
     reason: Option<String>,
+    error: Option<String>,
     data: Data,
 }
 
@@ -173,34 +187,30 @@ struct Data {
     truncated: bool,
 }
 
-/// False once the reader has closed the pipe.
-fn print_line(line: &[u8], json: bool) -> anyhow::Result<bool> {
+/// A line as it is printed.
+fn printed(line: &[u8], json: bool) -> anyhow::Result<Vec<u8>> {
     let text = match serde_json::from_slice(line).context("found an invalid line in the response")? {
+        _ if json => return Ok(line.to_vec()),
         Line::Missed { stream, missed } => {
-            tracing::warn!("{stream}: {} missed: they came faster than they were read", records(missed));
-            return Ok(true);
+            tracing::warn!(
+                "{stream}: {} missed: more came at once than are kept (`--recent-records-mb`)",
+                records(missed)
+            );
+            return Ok(Vec::new());
         }
-        Line::Record(_) if json => return print(line),
         Line::Record(record) => record.text(&TimeZone::system()),
     };
-    print(text.as_bytes())
-}
-
-fn print(line: &[u8]) -> anyhow::Result<bool> {
-    match io::stdout().lock().write_all(line) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        written => written.map(|()| true).map_err(Into::into),
-    }
+    Ok(text.into_bytes())
 }
 
 impl Record {
     fn text(&self, zone: &TimeZone) -> String {
-        let Self { stream, at_ms, code, reason, data } = self;
+        let Self { stream, at_ms, code, reason, error, data } = self;
         let at = Timestamp::from_millisecond(*at_ms).unwrap_or_default().to_zoned(zone.clone());
-        let why = match (code, reason) {
+        let why = match (code, reason.as_ref().or(error.as_ref())) {
             (None, _) => String::new(),
             (Some(code), None) => format!("{code}: "),
-            (Some(code), Some(reason)) => format!("{code} ({}): ", excerpt(reason, usize::MAX)),
+            (Some(code), Some(why)) => format!("{code} ({}): ", excerpt(why, usize::MAX)),
         };
         format!("{} {stream} {why}{}\n", at.strftime("%H:%M:%S%.3f"), data.line())
     }

@@ -45,7 +45,7 @@ pub use self::intake::PutError;
 pub use self::notices::{Notice, Notices};
 pub use self::recent_records::{
     FollowedRecord, Follower, Payload, RecentRecords, RecordDetail, RecordMemory, RecordPage, RecordQuery, RecordRow,
-    RecordStatus, Which,
+    RecordStatus, TapFilter,
 };
 pub use self::refusals::{RefusalReason, RefusedBy, RefusedRecords};
 pub use self::retention::RetentionMemory;

@@ -37,7 +37,7 @@ struct Objects {
     whole_reads: Arc<Semaphore>,
 }
 
-/// One of the stream's last objects, and no other of its bucket.
+/// One of the stream's last objects, or one of a kept record, and no other of its bucket.
 #[derive(Deserialize)]
 struct ObjectQuery {
     stream: String,
@@ -58,9 +58,12 @@ async fn show(State(objects): State<Objects>, query: Result<Query<ObjectQuery>, 
     let Some(stream) = objects.streams.get(&stream) else {
         return error(StatusCode::NOT_FOUND, "unknown stream");
     };
-    let snapshot = stream.snapshot();
-    let Some(object) = snapshot.objects.iter().find(|object| object.path == path) else {
-        return error(StatusCode::NOT_FOUND, "not one of the last objects of this stream");
+    let last = stream.snapshot().objects.into_iter().find(|object| object.path == path);
+    let Some(object) = last.or_else(|| stream.recent_records().object(&path)) else {
+        return error(
+            StatusCode::NOT_FOUND,
+            "not one of the last objects of this stream, and of none of its kept records",
+        );
     };
     let (slot, at_most) = if whole || download {
         let Ok(slot) = objects.whole_reads.try_acquire_owned() else {
@@ -70,7 +73,7 @@ async fn show(State(objects): State<Objects>, query: Result<Query<ObjectQuery>, 
     } else {
         (None, MAX_START_BYTES)
     };
-    let (bucket, key) = (stream.bucket_of(object), path.clone());
+    let (bucket, key) = (stream.bucket_of(&object), path.clone());
     // A task, because a read of a folder continues when the client has disconnected, and keeps its slot.
     let read = tokio::spawn(async move { (bucket.get(&key, at_most).await, slot) });
     let (contents, slot) = match read.await {

@@ -20,11 +20,13 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::error;
 use local_firehose::registry::Registry;
-use local_firehose::stream::{DeliveryStream, FollowedRecord, Follower, RecordQuery, RecordStatus, Which};
+use local_firehose::stream::{DeliveryStream, FollowedRecord, Follower, RecordQuery, RecordStatus, TapFilter};
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
 const MOST_FOLLOWERS: usize = 64;
+/// Others wait: a search reads all that is kept.
+const MOST_SEARCHES: usize = 2;
 /// How often records are read for a follower.
 const PERIOD: Duration = Duration::from_millis(100);
 
@@ -32,6 +34,7 @@ const PERIOD: Duration = Duration::from_millis(100);
 struct Records {
     streams: Registry,
     followers: Arc<Semaphore>,
+    searches: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -40,7 +43,12 @@ pub(super) fn router(streams: Registry, stopping: watch::Receiver<bool>) -> Rout
         .route("/pipeline/records", get(find))
         .route("/pipeline/record", get(show))
         .route("/pipeline/tap", get(follow))
-        .with_state(Records { streams, followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)), stopping })
+        .with_state(Records {
+            streams,
+            followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+            searches: Arc::new(Semaphore::new(MOST_SEARCHES)),
+            stopping,
+        })
 }
 
 #[derive(Deserialize)]
@@ -79,8 +87,15 @@ async fn find(State(records): State<Records>, query: Result<Query<FindQuery>, Qu
         before: query.before,
         limit,
     };
-    // On a thread where it delays no other request.
-    match spawn_blocking(move || stream.recent_records().find(&query)).await {
+    // Never closed.
+    let slot = records.searches.acquire_owned().await;
+    // On a thread where it delays no other request. A client that disconnects does not free the slot.
+    let search = spawn_blocking(move || {
+        let page = stream.recent_records().find(&query);
+        drop(slot);
+        page
+    });
+    match search.await {
         Ok(page) => Json(page).into_response(),
         // It panicked, and has logged that.
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -98,9 +113,10 @@ async fn show(State(records): State<Records>, query: Result<Query<ShowQuery>, Qu
         return error(StatusCode::BAD_REQUEST, "invalid query; accepted are the parameters stream and id, each once");
     };
     let Some(stream) = records.streams.get(&stream) else { return unknown_stream() };
-    match stream.recent_records().get(&id) {
-        Some(record) => Json(record).into_response(),
-        None => error(StatusCode::NOT_FOUND, "this record is unknown, or no longer kept"),
+    match spawn_blocking(move || stream.recent_records().get(&id)).await {
+        Ok(Some(record)) => Json(record).into_response(),
+        // A panic is logged.
+        Ok(None) | Err(_) => error(StatusCode::NOT_FOUND, "this record is unknown, or no longer kept"),
     }
 }
 
@@ -110,7 +126,7 @@ struct FollowQuery {
     /// Default: all that exist now.
     stream: Option<String>,
     #[serde(default)]
-    which: Which,
+    which: TapFilter,
     text: Option<String>,
 }
 
@@ -177,7 +193,13 @@ fn lines(
     let state = (followed, stopping, slot, timer);
     stream::unfold(state, |(mut followed, mut stopping, slot, mut timer)| async move {
         loop {
-            let lines: String = followed.iter_mut().map(Followed::lines).collect();
+            let read = spawn_blocking(move || {
+                let lines: String = followed.iter_mut().map(Followed::lines).collect();
+                (followed, lines)
+            });
+            let lines;
+            // A panic is logged, and ends the response.
+            (followed, lines) = read.await.ok()?;
             if !lines.is_empty() {
                 return Some((Ok(Bytes::from(lines)), (followed, stopping, slot, timer)));
             }

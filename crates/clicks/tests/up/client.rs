@@ -61,7 +61,7 @@ impl Held {
         let env = format!("RELEASE={}", release.display());
         let up = Up::start_in(folder.path(), &[&BACKLOG[..], &["--env", &env]].concat());
         up.put(&[r#"{"do":"wait"}"#]);
-        up.until(|view| view["in_lambda"]["records"] == 1);
+        up.until(|view| view["in_function"]["records"] == 1);
         Self { up, release, _folder: folder }
     }
 

@@ -303,8 +303,8 @@ fn concurrent_events_have_a_process_each_up_to_the_limit() {
     let up = Up::start_in(folder.path(), &["--concurrency", "3", "--buffer-records", "1", "--env", &env]);
     let clicks: Vec<String> = (0..9).map(|n| json!({ "do": "wait", "n": n }).to_string()).collect();
     up.put(&clicks);
-    let in_lambda = json!({ "records": 3, "invocations": 3, "functions": 3 });
-    up.until(|view| view["in_lambda"] == in_lambda);
+    let in_function = json!({ "records": 3, "invocations": 3, "functions": 3 });
+    up.until(|view| view["in_function"] == in_function);
     // The others stay in the buffer.
     assert_eq!(up.snapshot()["buffered"]["records"], 6);
     fs::write(release, "").unwrap();
@@ -315,7 +315,7 @@ fn concurrent_events_have_a_process_each_up_to_the_limit() {
     assert_eq!((processes.len(), processes.iter().collect::<BTreeSet<_>>().len()), (9, 3), "{processes:?}");
     let view = up.snapshot();
     let cold = view["invocations"].as_array().unwrap().iter().filter(|invocation| invocation["cold"] == true);
-    assert_eq!((cold.count(), &view["in_lambda"]), (3, &json!({ "records": 0, "invocations": 0, "functions": 3 })));
+    assert_eq!((cold.count(), &view["in_function"]), (3, &json!({ "records": 0, "invocations": 0, "functions": 3 })));
     let mut delivered = up.delivered();
     delivered.sort();
     assert_eq!(delivered, clicks);
@@ -332,7 +332,7 @@ fn sequential_events_share_one_process_with_one_cold_start() {
     let invocations = view["invocations"].as_array().unwrap();
     let cold: Vec<bool> = invocations.iter().map(|invocation| invocation["cold"].as_bool().unwrap()).collect();
     // The newest first.
-    assert_eq!((cold, &view["in_lambda"]["functions"]), (vec![false, false, true], &json!(1)));
+    assert_eq!((cold, &view["in_function"]["functions"]), (vec![false, false, true], &json!(1)));
 }
 
 /// A function in Python.

@@ -62,7 +62,7 @@ fn invocations_objects_and_totals_follow() {
     let invocation = next(&mut up, "invocation");
     let expected = json!({
         "event": "invocation", "stream": STREAM, "batch": 1, "records": 3, "cold": true, "attempt": 1,
-        "outcome": "reply", "ok": 1, "dropped": 1, "failed": 1, "service_requests": 1, "failed_by_reason": { "on_request": 1 },
+        "outcome": "response", "ok": 1, "dropped": 1, "failed": 1, "service_requests": 1, "failed_by_reason": { "on_request": 1 },
         "error": null,
     });
     assert_eq!(invocation, expected);
@@ -153,7 +153,7 @@ fn a_slow_reader_delays_nothing_and_gets_the_number_of_missed_events() {
         up.put(&(0..500).map(record).collect::<Vec<_>>());
         up.until_processed((call + 1) * 500);
     }
-    let invocations = up.snapshot()["invocations_by_outcome"]["reply"].as_u64().unwrap();
+    let invocations = up.snapshot()["invocations_by_outcome"]["response"].as_u64().unwrap();
     let all = 500 * calls + invocations;
     let (mut seen, mut missed) = (0, 0);
     while seen + missed < all {

@@ -160,12 +160,12 @@ fn a_shard_has_one_event_at_once_and_does_not_block_another_shard() {
     let waiting: Vec<(String, String)> =
         (0..5).map(|n| ("a".to_owned(), json!({ "do": "wait", "n": n }).to_string())).collect();
     put(&up, "orders", &waiting);
-    until(&up, "orders", |view| view["in_lambda"]["records"] == 1);
+    until(&up, "orders", |view| view["in_function"]["records"] == 1);
     put(&up, "orders", &(0..5).map(|n| ("b".to_owned(), n.to_string())).collect::<Vec<_>>());
     // All records of the other shard, during one event of this one.
     until_processed(&up, "orders", 5);
     let view = view_of(&up, "orders");
-    assert_eq!(view["in_lambda"], json!({ "records": 1, "invocations": 1, "functions": 2 }));
+    assert_eq!(view["in_function"], json!({ "records": 1, "invocations": 1, "functions": 2 }));
     assert_eq!(
         (&view["buffered"]["records"], &view["data_stream"]),
         (&json!(4), &json!({ "shards": 2, "on_demand": false }))

@@ -34,8 +34,8 @@ fn records_and_invocations_are_in_the_metrics_and_in_the_history() {
     for outcome in ["delivered", "dropped", "failed"] {
         has_metric(&up, &format!(r#"firehose_records_total{{stream="{STREAM}",outcome="{outcome}"}} 1"#));
     }
-    let invocations = up.snapshot()["invocations_by_outcome"]["reply"].as_u64().unwrap();
-    has_metric(&up, &format!(r#"firehose_invocations_total{{stream="{STREAM}",outcome="reply"}} {invocations}"#));
+    let invocations = up.snapshot()["invocations_by_outcome"]["response"].as_u64().unwrap();
+    has_metric(&up, &format!(r#"firehose_invocations_total{{stream="{STREAM}",outcome="response"}} {invocations}"#));
     has_metric(&up, &format!(r#"firehose_invocation_duration_seconds_count{{stream="{STREAM}"}} {invocations}"#));
     // Without a collector.
     assert!(!get(&up, "/metrics").body.contains("collector"));

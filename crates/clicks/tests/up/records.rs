@@ -90,7 +90,10 @@ fn an_exception_and_the_functions_log_stand_at_its_invocation() {
     up.put(&[r#"{"do":"error"}"#]);
     up.until_processed(1);
     let record = show(&up, &find(&up, "&outcome=failed")[0]);
-    assert_eq!(record["reason"], r"ServiceUnavailable: the service\n\u{1b}[31mis down");
+    assert_eq!(
+        (&record["reason"], &record["error"]),
+        (&json!(null), &json!(r"ServiceUnavailable: the service\n\u{1b}[31mis down"))
+    );
     let attempts = record["batch"]["attempts"].as_array().unwrap();
     assert_eq!(attempts.iter().map(|attempt| attempt["attempt"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
     for attempt in attempts {
@@ -198,11 +201,69 @@ fn a_tap_prints_records_as_they_are_put_returned_and_failed() {
     let record: Value = serde_json::from_str(&lines[4]).unwrap();
     assert_eq!((&record["stream"], &record["data"]["truncated"]), (&json!(STREAM), &json!(false)));
 
+    // The rest of a tap has each record once, in its order.
+    let rest = |reader: &mut BufReader<ChildStdout>| {
+        let mut texts: Vec<u64> = Vec::new();
+        while texts.last() != Some(&499) {
+            let mut line = String::new();
+            assert!(reader.read_line(&mut line).unwrap() > 0, "it ended at {:?}", texts.last());
+            texts.extend(
+                line.split_once("{\"n\":").map(|(_, number)| number.trim_end_matches("}\n").parse::<u64>().unwrap()),
+            );
+        }
+        texts
+    };
+    let numbered: Vec<String> = (0..500).map(|number| json!({ "n": number }).to_string()).collect();
+    up.put(&numbered);
+    for reader in &mut readers[..2] {
+        assert_eq!(rest(reader), (0..500).collect::<Vec<_>>());
+    }
+
     // The end of the pipeline is theirs.
     assert_eq!(up.stop().code, Some(0));
     for tap in taps {
         assert_eq!(Exit::of(tap).code, Some(0));
     }
+}
+
+#[test]
+fn an_interrupt_ends_a_tap_whose_reader_does_not_read() {
+    let up = Up::start(&[]);
+    let mut command = clicks_command();
+    command.args(["tap", "--url", &format!("{}/pipeline/", up.page())]).stdin(Stdio::null());
+    let mut tap = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::with_capacity(1, tap.stdout.take().unwrap());
+    // More than a pipe holds, once it follows.
+    let large = json!({ "text": "x".repeat(60_000) }).to_string();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                up.put(&[&large; 5]);
+            }
+        });
+        reader.fill_buf().unwrap();
+        done.store(true, Ordering::Relaxed);
+    });
+    up.put(&[&large; 20]);
+    assert_eq!(Exit::after("-INT", tap).code, Some(0));
+    drop(reader);
+}
+
+#[test]
+fn an_object_that_is_no_longer_among_the_last_ones_is_opened_by_its_record() {
+    let up = Up::start(&[]);
+    for number in 0..25 {
+        up.put(&[json!({ "n": number }).to_string()]);
+        up.until_processed(number + 1);
+    }
+    let record = show(&up, find(&up, "").last().unwrap());
+    let last = up.snapshot()["objects"].as_array().unwrap().clone();
+    assert!(last.iter().all(|object| object["path"] != record["object"]["path"]));
+    let response = get(&up, &format!("/pipeline/object?stream={STREAM}&path={}", path_of(&record)));
+    assert_eq!((response.status, response.body.as_str()), (200, "{\"n\":0}\n"));
+    let absent = get(&up, &format!("/pipeline/object?stream={STREAM}&path=firehose/absent"));
+    assert_eq!(absent.status, 404);
 }
 
 #[test]

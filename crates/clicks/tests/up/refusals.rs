@@ -58,7 +58,7 @@ fn records_that_a_full_backlog_refuses_are_counted_exactly() {
     }
     assert_eq!(event["stream"]["refused_by_reason"], json!({ "backlog": refused }));
     has_metric(&up, &format!(r#"firehose_records_refused_total{{stream="{STREAM}",reason="backlog"}} {refused}"#));
-    has_metric(&up, &format!(r#"firehose_records_total{{stream="{STREAM}",outcome="accepted"}} {accepted}"#));
+    has_metric(&up, &format!(r#"firehose_records_accepted_total{{stream="{STREAM}"}} {accepted}"#));
     let history = Connection::open(up.page()).get(&format!("/pipeline/history?stream={STREAM}"), "localhost").json();
     let sum = |column: &str| history[column].as_array().unwrap().iter().filter_map(Value::as_u64).sum::<u64>();
     assert_eq!((sum("accepted"), sum("refused")), (accepted, refused));

@@ -267,7 +267,10 @@ fn events_show_the_pipeline_until_the_process_stops() {
     }
     let last = seen.last().unwrap();
     assert_eq!((&last["objects"][0]["kind"], &last["objects"][0]["records"]), (&json!("delivered"), &json!(1)));
-    assert_eq!((&last["invocations"][0]["outcome"], &last["invocations"][0]["cold"]), (&json!("reply"), &json!(true)));
+    assert_eq!(
+        (&last["invocations"][0]["outcome"], &last["invocations"][0]["cold"]),
+        (&json!("response"), &json!(true))
+    );
     assert_eq!(last["values"]["mysfitId"], json!({ "4e53920c-505a-4a90-a694-b9300791f0ae": 1 }));
 
     up.signal("-TERM");

@@ -156,7 +156,7 @@ fn a_stop_waits_for_a_destination_without_a_request() {
     let env = format!("RELEASE={}", file.display());
     let mut up = s3.up(&["--stop-seconds", "0", "--env", &env]);
     up.put(&[r#"{"do":"wait"}"#]);
-    up.until(|view| view["in_lambda"]["records"] == 1);
+    up.until(|view| view["in_function"]["records"] == 1);
     up.signal("-TERM");
     until_or(|| up.stderr().contains("flushing 1 record"), || up.stderr());
     fs::write(&file, "").unwrap();

@@ -194,7 +194,7 @@ fn a_full_backlog_and_a_hanging_function_do_not_affect_other_streams() {
     let config = format!("env = {{ RELEASE = '{}' }}\nbacklog-mb = 8\n{streams}", release.display());
     let up = start(folder.path(), &config, &[]);
     placed(&post(&up, "orders", JSON, r#"{"do":"wait"}"#));
-    until(&up, "orders", |view| view["in_lambda"]["records"] == 1);
+    until(&up, "orders", |view| view["in_function"]["records"] == 1);
     let large = |customer: usize| format!("{{\"customer\":{customer},\"a\":\"{}\"}}", "x".repeat(900_000));
     let responses: Vec<Response> = (0..20).map(|customer| post(&up, "orders", JSON, &large(customer))).collect();
     let (accepted, refused): (Vec<&Response>, Vec<&Response>) =

@@ -65,7 +65,7 @@ impl InvocationSummary {
 }
 
 /// All outcomes.
-pub(crate) const OUTCOMES: [&str; 6] = ["reply", "invalid_response", "error", "timed_out", "exited", NOT_STARTED];
+pub(crate) const OUTCOMES: [&str; 6] = ["response", "invalid_response", "error", "timed_out", "exited", NOT_STARTED];
 
 /// The outcome of an event that did not reach the function.
 pub(crate) const NOT_STARTED: &str = "not_started";
@@ -90,6 +90,13 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
+    pub(super) fn bytes(&self) -> usize {
+        let InvocationSummary { failed_by_reason, error, .. } = &self.summary;
+        let reasons: usize = failed_by_reason.keys().map(|reason| reason.len() + size_of::<(String, u64)>()).sum();
+        let error = error.as_ref().map_or(0, |error| error.kind.len() + error.message.len());
+        size_of::<Self>() + reasons + error + bytes_of(&self.log)
+    }
+
     pub(super) fn new(summary: InvocationSummary, lines: &[String]) -> Self {
         let (log, log_truncated) =
             if summary.has_failures() { log_excerpt(lines, LOG_LINES) } else { (Vec::new(), false) };
@@ -117,6 +124,10 @@ fn log_excerpt(lines: &[String], most: usize) -> (Vec<String>, bool) {
 /// CloudWatch's embedded metric format.
 pub(super) fn is_metrics(line: &str) -> bool {
     line.contains("\"_aws\"")
+}
+
+pub(super) fn bytes_of(lines: &[String]) -> usize {
+    lines.iter().map(|line| line.len() + size_of::<String>()).sum()
 }
 
 #[cfg(test)]

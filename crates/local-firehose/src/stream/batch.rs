@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
 
-use super::attempt::{Attempt, LINE_CHARS, is_metrics};
+use super::attempt::{Attempt, LINE_CHARS, bytes_of, is_metrics};
 use firehose_model::excerpt::excerpt;
 
 const REASON_CHARS: usize = 200;
@@ -31,6 +31,7 @@ struct BatchLog {
     lines: RecordLines,
     /// Why the last attempt failed.
     error: Option<Arc<str>>,
+    is_forgotten: bool,
 }
 
 /// The log lines that name a record, by its id.
@@ -60,30 +61,31 @@ impl Batch {
         self.log().lines.get(record_id).cloned().unwrap_or_default()
     }
 
-    /// Why a record failed: as the function logged it, or the error of the invocation.
+    /// What the function has logged of a record.
     pub(super) fn reason_of(&self, record_id: &str) -> Option<Arc<str>> {
-        let log = self.log();
-        let logged = log.lines.get(record_id).and_then(|lines| reason(lines));
-        logged.map(Arc::from).or_else(|| log.error.clone())
+        self.log().lines.get(record_id).and_then(|lines| reason(lines)).map(Arc::from)
     }
 
-    /// The bytes of log lines.
+    /// Why the last attempt failed.
+    pub(super) fn error(&self) -> Option<Arc<str>> {
+        self.log().error.clone()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         let log = self.log();
-        let attempts = log.attempts.iter().map(|attempt| bytes_of(&attempt.log)).sum::<usize>();
-        attempts + log.lines.iter().map(|(id, lines)| id.len() + bytes_of(lines)).sum::<usize>()
+        let attempts: usize = log.attempts.iter().map(|attempt| attempt.bytes()).sum();
+        let lines: usize =
+            log.lines.iter().map(|(id, lines)| size_of::<RecordLines>() + id.len() + bytes_of(lines)).sum();
+        size_of::<Self>() + attempts + lines
     }
 
-    /// Forgets what [`bytes`](Self::bytes) counts.
-    pub(super) fn clear(&self) {
-        let mut log = self.log();
-        log.lines = RecordLines::new();
-        for attempt in &mut log.attempts {
-            if !attempt.log.is_empty() {
-                let summary = attempt.summary.clone();
-                *attempt = Arc::new(Attempt { summary, log: Vec::new(), log_truncated: true });
-            }
-        }
+    /// Forgets the attempts and their log lines.
+    pub(super) fn forget(&self) {
+        *self.log() = BatchLog { is_forgotten: true, ..BatchLog::default() };
+    }
+
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.log().is_forgotten
     }
 
     fn log(&self) -> MutexGuard<'_, BatchLog> {
@@ -131,10 +133,6 @@ fn reason(lines: &[String]) -> Option<String> {
     let reason = reason.or_else(|| lines.iter().find_map(|line| line.error.as_ref()));
     let reason = reason.or_else(|| lines.iter().filter(is_failure).find_map(|line| line.message.as_ref()));
     reason.map(|reason| excerpt(reason, REASON_CHARS))
-}
-
-fn bytes_of(lines: &[String]) -> usize {
-    lines.iter().map(|line| line.len() + size_of::<String>()).sum()
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(super) enum StreamEvent {
     Rejected { bytes: usize, line_bytes: usize },
     InvocationStarted { shard: Option<ShardId>, batch: u64, records: usize, bytes: usize },
     FunctionProcesses(usize),
-    Invoked { attempt: Arc<Attempt>, failed_by_reason: BTreeMap<String, u64> },
+    Invoked { attempt: Arc<Attempt>, failed_by_reason: BTreeMap<String, u64>, is_retried: bool },
     Transformed { batch: u64, records: usize, bytes: usize, dropped: usize },
     BackedUp { records: usize, bytes: usize },
     Replaced { before: usize, after: usize },

@@ -91,7 +91,7 @@ impl Invoker {
         let number = receipts[receipts.len() - 1].number;
         let parts = parts.into_iter().zip(receipts).map(|(record, receipt)| Accepted { record, receipt });
         let mut parts: Vec<Accepted> = parts.collect();
-        self.context.records.split(number, &mut parts);
+        self.context.records.split(number, &record.record_id, &mut parts);
         parts
     }
 
@@ -112,21 +112,22 @@ impl Invoker {
                 BatchResult { outcomes, attempts: 1 }
             }),
         };
-        self.context.records.end_batch(&batch);
         let end_ms = Timestamp::now().as_millisecond();
         let Some(placed) = self.place(outcomes).await else { return };
         let arn = settings.arn_of_function().unwrap_or_default();
         let failed = |record: &Record, code, receipt| Item::failed(record, code, attempts, end_ms, &arn, receipt);
         let (mut items, mut dropped) = (Vec::with_capacity(receipts.len()), Vec::new());
-        let mut outcomes = self.context.records.outcomes();
-        for ((record, placed), receipt) in event.records.into_iter().zip(placed).zip(receipts) {
+        let mut outcomes = self.context.records.outcomes(Some(&batch));
+        // A record without a function is its own output.
+        let has_output = self.functions.is_some() || !settings.processors.delimiter.is_empty();
+        for (position, ((record, placed), receipt)) in event.records.into_iter().zip(placed).zip(receipts).enumerate() {
             match placed {
                 Ok((data, partition)) => {
-                    outcomes.delivered(&receipt, &data);
+                    outcomes.delivered(&receipt, has_output.then_some(&data));
                     items.push(Item::delivered(record, data, partition, receipt));
                 }
                 Err(Some(code)) => {
-                    outcomes.failed(&receipt, &record, code);
+                    outcomes.failed(&receipt, &record, code, position);
                     items.push(failed(&record, code, receipt));
                 }
                 Err(None) => {
@@ -135,7 +136,7 @@ impl Invoker {
                 }
             }
         }
-        drop(outcomes);
+        self.context.records.end(outcomes);
         let (records, bytes) = (items.len(), Item::bytes_of(&items));
         stats.record(StreamEvent::Transformed { batch: batch.number, records, bytes, dropped: dropped.len() });
         backlog.settle(dropped);
@@ -194,7 +195,9 @@ impl Invoker {
         let attempt = Arc::new(Attempt::new(summary, logs));
         let records = &self.context.records;
         records.add_attempt(batch, Arc::clone(&attempt), records.lines_of_failed(event, report.evaluation, logs));
-        self.context.stats.record(StreamEvent::Invoked { attempt, failed_by_reason });
+        let is_retried = matches!(report.evaluation, Evaluation::InvocationFailed(_))
+            && report.attempt <= self.context.settings.retries;
+        self.context.stats.record(StreamEvent::Invoked { attempt, failed_by_reason, is_retried });
     }
 
     fn report(&self, functions: &Functions, report: &AttemptReport<'_>, failed: &mut FailedAttempts) {
@@ -307,7 +310,7 @@ fn outcome(report: &AttemptReport<'_>) -> &'static str {
         (Err(_), _) => NOT_STARTED,
         (Ok(invocation), _) if !invocation.received => NOT_STARTED,
         (Ok(invocation), _) => match invocation.outcome {
-            Outcome::Reply(_) => "reply",
+            Outcome::Reply(_) => "response",
             Outcome::Error { .. } => "error",
             Outcome::TimedOut => "timed_out",
             Outcome::Exited(_) => "exited",

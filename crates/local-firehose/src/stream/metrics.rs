@@ -9,12 +9,13 @@ use crate::metrics_text::{MetricType, MetricsText};
 
 /// Counters are there before their first event, so that a rate includes it.
 pub(crate) fn write_metrics(text: &mut MetricsText, streams: &[StreamSnapshot], data_streams: &[DataStreamSnapshot]) {
+    let accepted = |stream: &StreamSnapshot| stream.accepted;
+    let name = ("firehose_records_accepted_total", Counter);
+    write(text, streams, name, "Records that a delivery stream has accepted.", accepted);
     text.metric("firehose_records_total", Counter, "Records of a delivery stream by outcome.");
     for stream in streams {
-        let StreamSnapshot { stream, accepted, delivered, dropped, failed, .. } = stream;
-        for (outcome, records) in
-            [("accepted", accepted), ("delivered", delivered), ("dropped", dropped), ("failed", failed)]
-        {
+        let StreamSnapshot { stream, delivered, dropped, failed, .. } = stream;
+        for (outcome, records) in [("delivered", delivered), ("dropped", dropped), ("failed", failed)] {
             text.sample("firehose_records_total", &[("stream", stream), ("outcome", outcome)], records);
         }
     }
@@ -63,7 +64,7 @@ fn write_invocations(text: &mut MetricsText, streams: &[StreamSnapshot]) {
         "Attempts after the first of a batch.",
         retries,
     );
-    let in_flight = |stream: &StreamSnapshot| stream.in_lambda.invocations;
+    let in_flight = |stream: &StreamSnapshot| stream.in_function.invocations;
     write(text, streams, ("firehose_invocations_in_flight", Gauge), "Batches that the function has.", in_flight);
     let name = "firehose_invocation_duration_seconds";
     text.metric(name, Histogram, "Durations of the invocations that the function got.");
@@ -81,9 +82,9 @@ fn write_invocations(text: &mut MetricsText, streams: &[StreamSnapshot]) {
 
 fn write_backlog(text: &mut MetricsText, streams: &[StreamSnapshot]) {
     text.metric("firehose_backlog_records", Gauge, "Records that are not delivered, by stage.");
-    for StreamSnapshot { stream, buffered, in_lambda, waiting, .. } in streams {
+    for StreamSnapshot { stream, buffered, in_function, waiting, .. } in streams {
         for (stage, records) in
-            [("buffered", buffered.records), ("in_lambda", in_lambda.records), ("waiting", waiting.records)]
+            [("buffered", buffered.records), ("in_function", in_function.records), ("waiting", waiting.records)]
         {
             text.sample("firehose_backlog_records", &[("stream", stream), ("stage", stage)], records);
         }

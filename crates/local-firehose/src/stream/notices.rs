@@ -10,7 +10,8 @@ use super::event::ObjectSummary;
 use super::refusals::{RefusedBy, RefusedRecords};
 use super::value_counts::MAX_VALUE_BYTES;
 
-/// The notices that a slow subscriber may have to read. One has at most about 4 KiB: a key of 1,024 bytes, or 20 reasons of 128 bytes.
+/// The notices that a slow subscriber may have to read. One has at most about 8 KiB: 20 reasons of 128 bytes, and an error of 1,000
+/// characters.
 const CAPACITY: usize = 1024;
 const MAX_REASONS: usize = 20;
 

@@ -44,7 +44,7 @@ impl RefusalReason {
     fn description(self) -> &'static str {
         match self {
             Self::Backlog => "the backlog is full: `--backlog-mb`",
-            Self::Rate => "over the rate of the edge, `--rate`, or of a shard",
+            Self::Rate => "over `--rate` or the limits of a shard",
             Self::Memory => "the memory of request bodies or of `--retention-mb` is full",
             Self::Invalid => "invalid requests",
             Self::Incomplete => "incomplete requests",

@@ -114,13 +114,13 @@ pub(crate) struct ShardRecords {
 #[derive(Debug)]
 pub(crate) struct Retention {
     memory: RetentionMemory,
-    kept: Mutex<Kept>,
+    kept: Mutex<RecordBuffer>,
     /// Whether the stream accepts no more records. Readers are notified of new records, too.
     is_closed: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct RecordBuffer {
     shards: Vec<Shard>,
     /// The number of the next record, and the least one that has not expired.
     next: u64,
@@ -148,7 +148,7 @@ impl Retention {
     pub(super) fn new(shards: u32, hours: u32, memory: RetentionMemory) -> Arc<Self> {
         let next = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let shards = (0..shards).map(|_| Shard::default()).collect();
-        let kept = Kept { shards, next, unexpired: next, last_arrival_ms: 0, hours };
+        let kept = RecordBuffer { shards, next, unexpired: next, last_arrival_ms: 0, hours };
         Arc::new(Self { memory, kept: Mutex::new(kept), is_closed: watch::Sender::new(false) })
     }
 
@@ -288,8 +288,8 @@ impl Retention {
     }
 
     /// Removes the records of one shard, or of all, whose retention has ended.
-    fn expire(&self, kept: &mut Kept, only: Option<ShardId>, now_ms: i64) {
-        let Kept { shards, unexpired, hours, .. } = kept;
+    fn expire(&self, kept: &mut RecordBuffer, only: Option<ShardId>, now_ms: i64) {
+        let RecordBuffer { shards, unexpired, hours, .. } = kept;
         let oldest_ms = now_ms - i64::from(*hours) * HOUR_MS;
         let mut bytes = 0;
         let (skip, take) = only.map_or((0, usize::MAX), |shard| (shard.0 as usize, 1));
@@ -307,7 +307,7 @@ impl Retention {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, RecordBuffer> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

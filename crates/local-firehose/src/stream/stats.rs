@@ -4,14 +4,14 @@ mod durations;
 mod overview;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
-use super::attempt::InvocationSummary;
+use super::attempt::{Attempt, InvocationSummary};
 use super::event::{Kind, ObjectSummary, StreamEvent};
 use super::history::{History, HistoryColumns};
 use super::notices::{Notice, Notices};
@@ -37,7 +37,7 @@ pub struct StreamSnapshot {
     /// Accepted records.
     pub accepted: u64,
     pub(super) buffered: Waiting,
-    pub(super) in_lambda: InLambda,
+    pub(super) in_function: InFunctionCounts,
     pub(super) waiting: Waiting,
     /// Records in objects of the destination.
     pub delivered: u64,
@@ -118,15 +118,23 @@ struct InFlight {
 }
 
 /// An attempt, with some of its log lines if it has failures.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Invoked {
-    #[serde(flatten)]
-    pub(super) summary: InvocationSummary,
-    log: Vec<String>,
+#[derive(Debug, Clone)]
+pub(super) struct Invoked(Arc<Attempt>);
+
+impl Serialize for Invoked {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            #[serde(flatten)]
+            summary: &'a InvocationSummary,
+            log: Vec<String>,
+        }
+        Shown { summary: &self.0.summary, log: self.0.shown_lines() }.serialize(serializer)
+    }
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
-pub(super) struct InLambda {
+pub(super) struct InFunctionCounts {
     pub(super) records: u64,
     pub(super) invocations: u64,
     pub(super) functions: usize,
@@ -135,11 +143,11 @@ pub(super) struct InLambda {
 #[derive(Debug)]
 pub(super) struct StreamStats {
     notices: Notices,
-    folded: Mutex<Folded>,
+    folded: Mutex<StatsState>,
 }
 
 #[derive(Debug, Default)]
-struct Folded {
+struct StatsState {
     snapshot: StreamSnapshot,
     buffers_due: BTreeMap<Option<ShardId>, Instant>,
     destination_due: Option<Instant>,
@@ -163,7 +171,7 @@ impl StreamStats {
         };
         let stream = settings.name.clone();
         let snapshot = StreamSnapshot { stream, data_stream, ..StreamSnapshot::default() };
-        let stats = Self { notices, folded: Mutex::new(Folded { snapshot, ..Folded::default() }) };
+        let stats = Self { notices, folded: Mutex::new(StatsState { snapshot, ..StatsState::default() }) };
         stats.configure(settings);
         stats
     }
@@ -187,7 +195,7 @@ impl StreamStats {
         });
     }
 
-    fn notify(&self, folded: &Folded, event: &StreamEvent, at_ms: i64) {
+    fn notify(&self, folded: &StatsState, event: &StreamEvent, at_ms: i64) {
         let stream = || folded.snapshot.stream.clone();
         match event {
             StreamEvent::Invoked { attempt, .. } => {
@@ -226,12 +234,12 @@ impl StreamStats {
         self.with(|folded| folded.snapshot())
     }
 
-    fn with<T>(&self, access: impl FnOnce(&mut Folded) -> T) -> T {
+    fn with<T>(&self, access: impl FnOnce(&mut StatsState) -> T) -> T {
         access(&mut self.folded.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Folded {
+impl StatsState {
     fn fold(&mut self, event: StreamEvent, now_ms: i64) {
         let snapshot = &mut self.snapshot;
         match event {
@@ -258,13 +266,13 @@ impl Folded {
                 self.in_flight.insert(batch, InFlight { batch, started_ms: now_ms, records, attempt: 1 });
                 self.buffers_due.remove(&shard);
                 snapshot.buffered.remove(records, bytes);
-                snapshot.in_lambda.records += records as u64;
-                snapshot.in_lambda.invocations += 1;
+                snapshot.in_function.records += records as u64;
+                snapshot.in_function.invocations += 1;
             }
-            StreamEvent::FunctionProcesses(processes) => snapshot.in_lambda.functions = processes,
-            StreamEvent::Invoked { attempt, failed_by_reason } => {
+            StreamEvent::FunctionProcesses(processes) => snapshot.in_function.functions = processes,
+            StreamEvent::Invoked { attempt, failed_by_reason, is_retried } => {
                 let invocation = &attempt.summary;
-                if let Some(in_flight) = self.in_flight.get_mut(&invocation.batch) {
+                if let Some(in_flight) = self.in_flight.get_mut(&invocation.batch).filter(|_| is_retried) {
                     in_flight.attempt = invocation.attempt + 1;
                 }
                 snapshot.retries += u64::from(invocation.attempt > 1);
@@ -275,13 +283,12 @@ impl Folded {
                 for (reason, failed) in failed_by_reason {
                     add(&mut snapshot.failed_by_reason, &reason, failed);
                 }
-                let invoked = Invoked { summary: invocation.clone(), log: attempt.shown_lines() };
-                push(&mut snapshot.invocations, invoked);
+                push(&mut snapshot.invocations, Invoked(attempt));
             }
             StreamEvent::Transformed { batch, records, bytes, dropped } => {
                 self.in_flight.remove(&batch);
-                snapshot.in_lambda.records -= (records + dropped) as u64;
-                snapshot.in_lambda.invocations -= 1;
+                snapshot.in_function.records -= (records + dropped) as u64;
+                snapshot.in_function.invocations -= 1;
                 snapshot.waiting.add(records, bytes);
                 snapshot.dropped += dropped as u64;
                 self.unopened += records;

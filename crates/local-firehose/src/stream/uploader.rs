@@ -20,10 +20,13 @@ use super::settings::StreamSettings;
 use super::value_counts::ValueCounts;
 use crate::outage::{Outage, Waiting};
 use firehose_model::delivery::ErrorCode;
+use firehose_model::excerpt::excerpt;
 use firehose_model::prefix::{Compression, Partition, object_name};
 use object_storage::{Bucket, gzip};
 
 const CONCURRENCY: usize = 16;
+/// The most characters of the storage's error.
+const ERROR_CHARS: usize = 500;
 
 /// The buckets that a stream writes to. Clones share them.
 #[derive(Debug, Clone)]
@@ -126,7 +129,8 @@ impl Uploader {
                 return std::future::pending().await;
             }
             let is_first = waiting.is_none();
-            stats.record(StreamEvent::UploadRefused { error: error.to_string(), is_first });
+            let cause = excerpt(&error.to_string(), ERROR_CHARS);
+            stats.record(StreamEvent::UploadRefused { error: cause, is_first });
             let report = || tracing::warn!("{name}: {error}; retrying until it succeeds");
             waiting.get_or_insert_with(|| self.outage.begin(report)).pause().await;
         };

@@ -3,7 +3,7 @@
 //! Idle time takes no memory. A stream with four counted fields takes at most 2.4 MB: 15 buckets of 200 values each, and about 200 bytes for a
 //! value of 128 bytes with its count.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::Serialize;
 
@@ -97,11 +97,17 @@ impl ValueHistory {
     }
 }
 
-/// Values of the same count are in alphabetical order.
+/// The most frequent values of each period, by their counts in all of the time. Those of the same count are in alphabetical order.
 fn ranked(values: BTreeMap<&String, Vec<u64>>) -> Vec<RankedValue> {
     let mut values: Vec<_> = values.into_iter().collect();
-    values.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.iter().sum::<u64>()));
-    values.truncate(MAX_RANKED);
+    let count = |counts: &[u64], minutes: usize| counts.iter().rev().take(minutes).sum::<u64>();
+    let mut kept = BTreeSet::new();
+    for minutes in [1, 5, BUCKETS.into()] {
+        values.sort_by_key(|(value, counts)| (std::cmp::Reverse(count(counts, minutes)), *value));
+        let frequent = values.iter().take(MAX_RANKED).filter(|(_, counts)| count(counts, minutes) > 0);
+        kept.extend(frequent.map(|(value, _)| *value));
+    }
+    values.retain(|(value, _)| kept.contains(value));
     values.into_iter().map(|(value, counts)| RankedValue { value: value.clone(), counts }).collect()
 }
 

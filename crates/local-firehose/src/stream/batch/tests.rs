@@ -60,20 +60,20 @@ fn a_reason_is_read_from_lines_of_all_kinds() {
 }
 
 #[test]
-fn a_reason_is_that_of_the_log_or_of_the_last_error() {
+fn a_batch_has_the_reasons_of_the_log_and_the_last_error() {
     let batch = Batch::new(1, 0, 2, None);
-    assert_eq!(batch.reason_of("1"), None);
+    assert_eq!((batch.reason_of("1"), batch.error()), (None, None));
     batch.add(attempt(1, &["a"]), RecordLines::new());
     batch.add(attempt(2, &["b"]), RecordLines::from([("1".to_owned(), lines(&[r#"{"reason":"no total"}"#]))]));
-    for (id, reason) in [("1", "no total"), ("2", "KeyError: 'total' 2")] {
-        assert_eq!(batch.reason_of(id).as_deref(), Some(reason), "{id}");
-    }
+    assert_eq!((batch.reason_of("1").as_deref(), batch.reason_of("2")), (Some("no total"), None));
+    assert_eq!(batch.error().as_deref(), Some("KeyError: 'total' 2"));
     assert_eq!(batch.attempts().iter().map(|attempt| attempt.summary.attempt).collect::<Vec<_>>(), [1, 2]);
 
-    assert!(batch.bytes() > 0);
-    batch.clear();
-    assert_eq!((batch.bytes(), batch.lines_about("1")), (0, Vec::new()));
-    assert!(batch.attempts().iter().all(|attempt| attempt.log_truncated));
+    let (before, empty) = (batch.bytes(), Batch::new(1, 0, 2, None).bytes());
+    assert!(before > empty + 2 * "KeyError".len() && !batch.is_forgotten());
+    batch.forget();
+    assert_eq!((batch.bytes(), batch.attempts().len(), batch.lines_about("1")), (empty, 0, Vec::new()));
+    assert!(batch.is_forgotten());
 }
 
 #[test]
@@ -83,5 +83,5 @@ fn the_attempts_of_a_batch_are_bounded() {
         batch.add(attempt(number, &[]), RecordLines::new());
     }
     assert_eq!(batch.attempts().len(), MAX_ATTEMPTS);
-    assert_eq!(batch.reason_of("1").as_deref(), Some("KeyError: 'total' 100"));
+    assert_eq!(batch.error().as_deref(), Some("KeyError: 'total' 100"));
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::stream::backlog::Context;
 use crate::stream::intake::{Entry, Intake};
 use crate::stream::notices::Notices;
+use crate::stream::recent_records::RecordMemory;
 use crate::stream::settings::StreamSettings;
 use firehose_model::event::encode;
 
@@ -18,7 +19,7 @@ impl Running {
     fn start(change: impl FnOnce(&mut StreamSettings)) -> (Self, mpsc::UnboundedReceiver<Vec<Item>>) {
         let mut settings = StreamSettings::untransformed("s", Path::new("nowhere"));
         change(&mut settings);
-        let context = Arc::new(Context::new(settings, None, &[], Notices::default(), Arc::default()));
+        let context = Arc::new(Context::new(settings, None, &[], Notices::default(), RecordMemory::default().share()));
         let (destination, events) = mpsc::unbounded_channel();
         let invoker = Invoker { context: Arc::clone(&context), functions: None, destination };
         let (to_buffers, accepted) = mpsc::unbounded_channel();

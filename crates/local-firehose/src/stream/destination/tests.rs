@@ -10,6 +10,7 @@ use super::*;
 use crate::stream::backlog::Context;
 use crate::stream::notices::Notices;
 use crate::stream::receipt::{Accepted, cost};
+use crate::stream::recent_records::RecordMemory;
 use crate::stream::settings::StreamSettings;
 use firehose_model::prefix::Prefix;
 use object_storage::Bucket;
@@ -33,7 +34,7 @@ impl Running {
         settings.prefix = prefix.clone();
         settings.backup_prefix = Some(Prefix::parse("source/", false).unwrap());
         let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
-        let context = Arc::new(Context::new(settings, None, &[], Notices::default(), Arc::default()));
+        let context = Arc::new(Context::new(settings, None, &[], Notices::default(), RecordMemory::default().share()));
         let (items, taken) = mpsc::unbounded_channel();
         let destination = Destination::new(Uploader::new(Arc::clone(&context), bucket));
         let task = tokio::spawn(destination.run(taken));

@@ -22,7 +22,11 @@ fn stored(kind: Kind, records: usize) -> StreamEvent {
 
 fn invoked(milliseconds: f64, outcome: &'static str) -> StreamEvent {
     let summary = InvocationSummary { milliseconds, outcome, ..InvocationSummary::default() };
-    StreamEvent::Invoked { attempt: Attempt::new(summary, &[]).into(), failed_by_reason: BTreeMap::new() }
+    StreamEvent::Invoked {
+        attempt: Attempt::new(summary, &[]).into(),
+        failed_by_reason: BTreeMap::new(),
+        is_retried: false,
+    }
 }
 
 fn history(events: &[(i64, usize)]) -> History {
@@ -87,7 +91,7 @@ fn each_event_counts_in_its_column() {
         stored(Kind::Error(ErrorOutputType::ProcessingFailed), 6),
         stored(Kind::Backup, 100),
         StreamEvent::FailedAgain { code: "code" },
-        invoked(20.0, "reply"),
+        invoked(20.0, "response"),
         invoked(0.0, NOT_STARTED),
         StreamEvent::UploadStarted,
     ] {

@@ -6,6 +6,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::*;
 use crate::stream::notices::Notices;
 use crate::stream::receipt::RECORD_BYTES;
+use crate::stream::recent_records::RecordMemory;
 use crate::stream::settings::StreamSettings;
 use crate::stream::state::{Recovered, State};
 
@@ -22,7 +23,7 @@ impl Running {
     fn start(max_bytes: usize, file: Option<State>, last: Option<u64>) -> Self {
         let settings =
             StreamSettings { backlog_bytes: max_bytes, ..StreamSettings::untransformed("s", Path::new("nowhere")) };
-        let context = Arc::new(Context::new(settings, file, &[], Notices::default(), Arc::default()));
+        let context = Arc::new(Context::new(settings, file, &[], Notices::default(), RecordMemory::default().share()));
         let (sender, buffers) = mpsc::unbounded_channel();
         let intake = Intake::new(Arc::clone(&context), Vec::new(), last, sender);
         Self { intake, context, buffers }

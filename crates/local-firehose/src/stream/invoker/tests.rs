@@ -29,7 +29,7 @@ fn each_attempt_has_an_outcome() {
     let unreceived = Invocation { received: false, ..invocation(exited(), &[]) };
     let too_large_text = too_large.to_string();
     for (invocation, evaluation, outcome, error) in [
-        (Ok(response(&[])), &settled, "reply", None),
+        (Ok(response(&[])), &settled, "response", None),
         (Ok(response(&[])), &invalid, "invalid_response", Some(("Lambda.MissingRecordId", "no records"))),
         (Ok(invocation(error, &[])), &failed, "error", Some(("KeyError", r"'total'\n"))),
         (Ok(invocation(Outcome::TimedOut, &[])), &timed_out, "timed_out", Some(("timed out", "after 0.0 s"))),

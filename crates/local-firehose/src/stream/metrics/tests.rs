@@ -66,7 +66,11 @@ fn snapshot(name: &str, events: impl IntoIterator<Item = StreamEvent>) -> Stream
 
 fn invoked(outcome: &'static str, attempt: u32, milliseconds: f64) -> StreamEvent {
     let summary = InvocationSummary { milliseconds, attempt, outcome, ..InvocationSummary::default() };
-    StreamEvent::Invoked { attempt: Attempt::new(summary, &[]).into(), failed_by_reason: BTreeMap::new() }
+    StreamEvent::Invoked {
+        attempt: Attempt::new(summary, &[]).into(),
+        failed_by_reason: BTreeMap::new(),
+        is_retried: false,
+    }
 }
 
 fn text(streams: &[StreamSnapshot], data_streams: &[DataStreamSnapshot]) -> String {
@@ -83,8 +87,8 @@ fn the_metrics_of_streams_are_those_of_their_snapshots() {
         StreamEvent::InvocationStarted { shard: None, batch: 1, records: 5, bytes: 50 },
         StreamEvent::InvocationStarted { shard: None, batch: 2, records: 2, bytes: 20 },
         invoked("timed_out", 1, 30_000.0),
-        invoked("reply", 2, 20.0),
-        invoked("reply", 1, 1.5),
+        invoked("response", 2, 20.0),
+        invoked("response", 1, 1.5),
         StreamEvent::Transformed { batch: 1, records: 4, bytes: 44, dropped: 1 },
         StreamEvent::UploadRefused { error: "full".to_owned(), is_first: true },
         StreamEvent::UploadRefused { error: "full".to_owned(), is_first: false },
@@ -95,7 +99,8 @@ fn the_metrics_of_streams_are_those_of_their_snapshots() {
     let text = text(&[snapshot("idle", []), snapshot("busy", busy)], &[data_stream]);
     let metrics = parse(&text);
     for (name, kind, samples) in [
-        ("firehose_records_total", "counter", 8),
+        ("firehose_records_accepted_total", "counter", 2),
+        ("firehose_records_total", "counter", 6),
         ("firehose_records_refused_total", "counter", 12),
         ("firehose_invocations_total", "counter", 12),
         ("firehose_invocation_retries_total", "counter", 2),
@@ -110,15 +115,15 @@ fn the_metrics_of_streams_are_those_of_their_snapshots() {
     ] {
         assert_eq!((metrics[name].kind.as_str(), metrics[name].samples.len()), (kind, samples), "{name}");
     }
-    assert_eq!(metrics.len(), 12);
+    assert_eq!(metrics.len(), 13);
     for line in [
-        r#"firehose_records_total{stream="idle",outcome="accepted"} 0"#,
-        r#"firehose_records_total{stream="busy",outcome="accepted"} 9"#,
+        r#"firehose_records_accepted_total{stream="idle"} 0"#,
+        r#"firehose_records_accepted_total{stream="busy"} 9"#,
         r#"firehose_records_total{stream="busy",outcome="dropped"} 1"#,
         r#"firehose_records_total{stream="busy",outcome="failed"} 1"#,
         r#"firehose_records_refused_total{stream="busy",reason="backlog"} 91623"#,
         r#"firehose_records_refused_total{stream="busy",reason="rate"} 0"#,
-        r#"firehose_invocations_total{stream="busy",outcome="reply"} 2"#,
+        r#"firehose_invocations_total{stream="busy",outcome="response"} 2"#,
         r#"firehose_invocations_total{stream="busy",outcome="timed_out"} 1"#,
         r#"firehose_invocation_retries_total{stream="busy"} 1"#,
         r#"firehose_invocations_in_flight{stream="busy"} 1"#,
@@ -127,7 +132,7 @@ fn the_metrics_of_streams_are_those_of_their_snapshots() {
         r#"firehose_invocation_duration_seconds_bucket{stream="busy",le="+Inf"} 3"#,
         r#"firehose_invocation_duration_seconds_count{stream="busy"} 3"#,
         r#"firehose_backlog_records{stream="busy",stage="buffered"} 2"#,
-        r#"firehose_backlog_records{stream="busy",stage="in_lambda"} 2"#,
+        r#"firehose_backlog_records{stream="busy",stage="in_function"} 2"#,
         r#"firehose_backlog_records{stream="busy",stage="waiting"} 3"#,
         r#"firehose_backlog_bytes{stream="busy",stage="buffered"} 20"#,
         r#"firehose_storage_errors_total{stream="busy"} 2"#,
@@ -143,7 +148,7 @@ fn the_metrics_of_streams_are_those_of_their_snapshots() {
 
 #[test]
 fn buckets_are_cumulative_and_the_last_one_is_the_count() {
-    let text = text(&[snapshot("s", (0..20).map(|power| invoked("reply", 1, f64::from(1 << power))))], &[]);
+    let text = text(&[snapshot("s", (0..20).map(|power| invoked("response", 1, f64::from(1 << power))))], &[]);
     let of = |suffix: &str| -> Vec<u64> {
         let start = format!("firehose_invocation_duration_seconds_{suffix}{{");
         let lines = text.lines().filter(|line| line.starts_with(&start));

@@ -9,6 +9,7 @@ use crate::stream::backlog::Context;
 use crate::stream::intake::{Buffers, Entry};
 use crate::stream::notices::Notices;
 use crate::stream::receipt::{Accepted, cost};
+use crate::stream::recent_records::RecordMemory;
 use crate::stream::retention::RetentionMemory;
 use crate::stream::settings::StreamSettings;
 use crate::stream::state::State;
@@ -27,7 +28,7 @@ impl Running {
     fn new(backlog: usize, state: Option<State>) -> Self {
         let settings = StreamSettings::untransformed("s", Path::new("nowhere"));
         let settings = StreamSettings { backlog_bytes: backlog * cost("YQ==", "key"), ..settings };
-        let context = Arc::new(Context::new(settings, state, &[], Notices::default(), Arc::default()));
+        let context = Arc::new(Context::new(settings, state, &[], Notices::default(), RecordMemory::default().share()));
         let (to_buffers, buffers): (Buffers, _) = mpsc::unbounded_channel();
         let intake = Arc::new(Intake::new(Arc::clone(&context), Vec::new(), None, to_buffers));
         Self { retention: Retention::new(SHARDS, 24, RetentionMemory::new(MB)), context, intake, buffers }

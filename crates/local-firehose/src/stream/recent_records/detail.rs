@@ -9,7 +9,7 @@ use super::search::RecordRow;
 use super::store::RecentRecords;
 use crate::stream::attempt::Attempt;
 use crate::stream::batch::Batch;
-use crate::stream::event::Kind;
+use crate::stream::event::{Kind, ObjectSummary};
 use firehose_model::kinesis::shard::ShardId;
 
 /// A record with everything that has happened to it.
@@ -39,6 +39,8 @@ struct BatchDetail {
     position: usize,
     function: Option<String>,
     attempts: Vec<Arc<Attempt>>,
+    /// Whether newer batches have displaced the attempts.
+    log_forgotten: bool,
 }
 
 /// Of the object before compression.
@@ -59,7 +61,7 @@ impl RecordDetail {
             shard: entry.shard,
             part_of: entry.part_of.clone(),
             changed_ms: entry.changed_ms,
-            message: entry.code().map(|code| code.to_string()),
+            message: entry.failure().map(|failure| failure.code.to_string()),
             data: entry.original.clone(),
             output: entry.output.clone(),
             batch: batch.map(|(batch, position)| BatchDetail::of(batch, *position)),
@@ -78,8 +80,15 @@ impl RecordDetail {
 impl BatchDetail {
     fn of(batch: &Batch, position: usize) -> Self {
         let Batch { number, started_ms, records, function, .. } = batch;
-        let attempts = batch.attempts();
-        Self { batch: *number, at_ms: *started_ms, records: *records, position, function: function.clone(), attempts }
+        Self {
+            batch: *number,
+            at_ms: *started_ms,
+            records: *records,
+            position,
+            function: function.clone(),
+            attempts: batch.attempts(),
+            log_forgotten: batch.is_forgotten(),
+        }
     }
 }
 
@@ -89,5 +98,13 @@ impl RecentRecords {
     pub fn get(&self, id: &str) -> Option<RecordDetail> {
         let entry = self.kept().entries().find(|entry| *entry.id == *id).cloned();
         entry.as_ref().map(RecordDetail::of)
+    }
+
+    /// The object of this path, if one of its records is kept.
+    #[must_use]
+    pub fn object(&self, path: &str) -> Option<ObjectSummary> {
+        let buffer = self.kept();
+        let objects = buffer.entries().filter_map(|entry| entry.stored.as_ref()).map(|part| &part.object);
+        objects.map(|object| &**object).find(|object| object.path == path).cloned()
     }
 }

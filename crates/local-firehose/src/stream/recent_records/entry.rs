@@ -19,8 +19,9 @@ use firehose_model::source::decoded_bytes;
 /// The most bytes of a record, and of what the function made of it, that are kept.
 pub(super) const PAYLOAD_BYTES: usize = 64 * 1024;
 
-/// About what the maps and the allocations of a record take besides.
-const OVERHEAD: usize = 100;
+/// About what a record takes besides: allocations are rounded up, queues have space for more, and a batch may have one record only. With it,
+/// the memory of a process with 50 streams grows by about the limit (`benches/memory.rs` of `clicks`).
+const OVERHEAD: usize = 320;
 
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -50,10 +51,7 @@ pub(super) enum RecordState {
     Waiting,
     Delivered,
     Dropped,
-    Failed {
-        code: ErrorCode,
-        reason: Option<Arc<str>>,
-    },
+    Failed(Failure),
     Split,
 }
 
@@ -75,6 +73,15 @@ pub enum RecordStatus {
     Failed,
     /// It was aggregated or compressed: its parts are records of their own.
     Split,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Failure {
+    pub(super) code: ErrorCode,
+    /// What the function has logged of it.
+    pub(super) reason: Option<Arc<str>>,
+    /// Why its invocation failed.
+    pub(super) error: Option<Arc<str>>,
 }
 
 /// Where a record is in an object, before compression.
@@ -117,11 +124,14 @@ impl Entry {
         }
     }
 
-    /// Besides its own size.
+    /// Besides its own size. What records share counts for each: it may be of one record only.
     pub(super) fn heap_bytes(&self) -> usize {
         let key = self.key.as_ref().map_or(0, |key| key.len());
         let output = self.output.as_ref().map_or(0, |output| output.start.len());
-        OVERHEAD + self.id.len() + key + self.original.start.len() + output
+        let texts = self.failure().into_iter().flat_map(|failure| [&failure.reason, &failure.error]).flatten();
+        let object = self.stored.as_ref().map_or(0, |part| part.object.path.len());
+        let shared: usize = texts.map(|text| text.len()).sum::<usize>() + object;
+        OVERHEAD + self.id.len() + key + self.original.start.len() + output + shared
     }
 
     pub(super) fn status(&self) -> RecordStatus {
@@ -131,21 +141,14 @@ impl Entry {
             RecordState::Waiting => RecordStatus::Waiting,
             RecordState::Delivered => RecordStatus::Delivered,
             RecordState::Dropped => RecordStatus::Dropped,
-            RecordState::Failed { .. } => RecordStatus::Failed,
+            RecordState::Failed(_) => RecordStatus::Failed,
             RecordState::Split => RecordStatus::Split,
         }
     }
 
-    pub(super) fn code(&self) -> Option<ErrorCode> {
-        match self.state {
-            RecordState::Failed { code, .. } => Some(code),
-            _ => None,
-        }
-    }
-
-    pub(super) fn reason(&self) -> Option<&Arc<str>> {
+    pub(super) fn failure(&self) -> Option<&Failure> {
         match &self.state {
-            RecordState::Failed { reason, .. } => reason.as_ref(),
+            RecordState::Failed(failure) => Some(failure),
             _ => None,
         }
     }

@@ -2,21 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Entry, Payload};
+use super::entry::{Entry, Payload, RecordStatus};
 use super::search::{Matcher, RecordQuery, RecordRow};
 use super::store::RecentRecords;
 
 /// The records that are read at once.
 const CHUNK: usize = 256;
 
-/// Which records are followed.
+/// TapFilter records are followed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Which {
+pub enum TapFilter {
     /// Accepted records, as they were put.
     #[default]
     In,
-    /// Records that the function returned as `Ok`. Without a function, all.
+    /// Records that the function returned as `Ok`. Without a function, all, as they were put.
     Out,
     /// Records that failed.
     Failed,
@@ -25,7 +25,7 @@ pub enum Which {
 /// Follows the records of one stream from now on.
 #[derive(Debug)]
 pub struct Follower {
-    which: Which,
+    which: TapFilter,
     query: RecordQuery,
     /// The last number, or the last outcome.
     position: u64,
@@ -43,7 +43,7 @@ pub enum FollowedRecord {
         /// What was put, or what the function returned.
         data: Payload,
     },
-    /// A slow follower, or one of a stream with more records than are kept.
+    /// More records came at once than are kept, or the follower is slow. Those that it would not follow count, too.
     Missed {
         /// How many.
         missed: u64,
@@ -53,9 +53,9 @@ pub enum FollowedRecord {
 impl RecentRecords {
     /// `text` is a part of the id, of the original bytes, or of the output.
     #[must_use]
-    pub fn follow(&self, which: Which, text: Option<String>) -> Follower {
+    pub fn follow(&self, which: TapFilter, text: Option<String>) -> Follower {
         let kept = self.kept();
-        let position = if which == Which::In { kept.newest } else { kept.newest_outcome };
+        let position = if which == TapFilter::In { kept.newest } else { kept.newest_outcome };
         Follower { which, query: RecordQuery { text, ..RecordQuery::default() }, position }
     }
 
@@ -77,7 +77,7 @@ impl RecentRecords {
     fn next_entries(&self, follower: &mut Follower) -> (Vec<Entry>, u64) {
         let kept = self.kept();
         let (mut entries, mut missed) = (Vec::new(), 0);
-        let numbers: Vec<u64> = if follower.which == Which::In {
+        let numbers: Vec<u64> = if follower.which == TapFilter::In {
             let last = kept.newest.min(follower.position.saturating_add(CHUNK as u64));
             let numbers = (follower.position + 1..=last).collect();
             follower.position = last;
@@ -100,12 +100,12 @@ impl RecentRecords {
     }
 }
 
-impl Which {
+impl TapFilter {
     fn includes(self, entry: &Entry) -> bool {
         match self {
             Self::In => entry.part_of.is_none(),
-            Self::Out => entry.output.is_some() && entry.code().is_none(),
-            Self::Failed => entry.code().is_some(),
+            Self::Out => matches!(entry.status(), RecordStatus::Waiting | RecordStatus::Delivered),
+            Self::Failed => entry.status() == RecordStatus::Failed,
         }
     }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use jiff::Timestamp;
 
-use super::entry::{Entry, Payload, RecordState, StoredPart};
-use super::kept::Kept;
+use super::buffer::RecordBuffer;
+use super::entry::{Entry, Failure, Payload, RecordState, StoredPart};
 use crate::stream::attempt::Attempt;
 use crate::stream::batch::{Batch, RecordLines, lines_about};
 use crate::stream::event::{Kind, ObjectSummary};
@@ -31,26 +31,47 @@ impl RecordMemory {
 
     /// Each stream gets an equal part from now on.
     pub(in crate::stream) fn share(&self) -> Arc<RecentRecords> {
-        let records = Arc::new(RecentRecords::default());
-        if self.bytes == 0 {
-            return records;
-        }
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        streams.retain(|stream| stream.strong_count() > 0);
-        streams.push(Arc::downgrade(&records));
-        let part = self.bytes / streams.len();
-        for stream in streams.iter().filter_map(Weak::upgrade) {
-            stream.kept().set_limit(part);
+        let (kept, batches) = (Mutex::default(), AtomicU64::new(0));
+        let records = Arc::new(RecentRecords { memory: self.clone(), kept, batches });
+        if self.bytes > 0 {
+            self.streams().push(Arc::downgrade(&records));
+            self.divide();
         }
         records
+    }
+
+    fn divide(&self) {
+        let streams: Vec<Arc<RecentRecords>> = {
+            let mut streams = self.streams();
+            streams.retain(|stream| stream.strong_count() > 0);
+            streams.iter().filter_map(Weak::upgrade).collect()
+        };
+        // Without the lock above: the last stream of a name may be dropped here.
+        for stream in &streams {
+            stream.kept().set_limit(self.bytes / streams.len());
+        }
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Vec<Weak<RecentRecords>>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The recent records of a stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RecentRecords {
-    kept: Mutex<Kept>,
+    memory: RecordMemory,
+    kept: Mutex<RecordBuffer>,
     batches: AtomicU64,
+}
+
+/// The others share what it had.
+impl Drop for RecentRecords {
+    fn drop(&mut self) {
+        if self.memory.bytes > 0 {
+            self.memory.divide();
+        }
+    }
 }
 
 impl RecentRecords {
@@ -61,36 +82,36 @@ impl RecentRecords {
     }
 
     pub(in crate::stream) fn accept(&self, records: &mut [Accepted]) {
-        let mut kept = self.kept();
-        if kept.is_off() {
+        self.add(records, None);
+    }
+
+    fn add(&self, records: &mut [Accepted], part_of: Option<&str>) {
+        if self.is_off() {
             return;
         }
-        for Accepted { record, receipt } in records {
-            receipt.number = kept.push(Entry::new(record, None));
+        let part_of: Option<Arc<str>> = part_of.map(Arc::from);
+        // Decoded before the lock.
+        let entries: Vec<Entry> =
+            records.iter().map(|accepted| Entry::new(&accepted.record, part_of.clone())).collect();
+        let mut kept = self.kept();
+        for (accepted, entry) in records.iter_mut().zip(entries) {
+            accepted.receipt.number = kept.push(entry);
         }
         kept.trim();
     }
 
     /// Replaces a record by its parts.
-    pub(in crate::stream) fn split(&self, number: u64, parts: &mut [Accepted]) {
-        let mut kept = self.kept();
-        if kept.is_off() {
-            return;
-        }
-        // A record that is not aggregated, and not compressed, is its only part.
-        let whole = kept.get(number).map(|whole| Arc::clone(&whole.id));
-        if let ([part], Some(whole)) = (&*parts, &whole)
-            && *part.record.record_id == **whole
+    pub(in crate::stream) fn split(&self, number: u64, record_id: &str, parts: &mut [Accepted]) {
+        // A record that is neither aggregated nor compressed is its only part.
+        if let [part] = parts
+            && part.record.record_id == record_id
             && part.record.original.is_none()
         {
-            parts[0].receipt.number = number;
+            part.receipt.number = number;
             return;
         }
-        kept.change(number, |entry| entry.end(RecordState::Split));
-        for Accepted { record, receipt } in parts {
-            receipt.number = kept.push(Entry::new(record, whole.clone()));
-        }
-        kept.trim();
+        self.kept().change(number, |entry| entry.end(RecordState::Split));
+        self.add(parts, Some(record_id));
     }
 
     /// A batch of these records goes to the function.
@@ -133,22 +154,42 @@ impl RecentRecords {
         if failed.is_empty() { RecordLines::new() } else { lines_about(logs, &failed) }
     }
 
-    /// The log of a batch is complete.
-    pub(in crate::stream) fn end_batch(&self, batch: &Arc<Batch>) {
-        let mut kept = self.kept();
-        if !kept.is_off() {
-            kept.add_log(batch);
-            kept.trim();
-        }
+    /// The outcomes of a batch's records, or of single ones.
+    pub(in crate::stream) fn outcomes<'a>(&self, batch: Option<&'a Arc<Batch>>) -> Outcomes<'a> {
+        let (is_off, now_ms) = (self.is_off(), Timestamp::now().as_millisecond());
+        Outcomes { batch, is_off, now_ms, outcomes: Vec::new() }
     }
 
-    /// For the outcomes of many records.
-    pub(in crate::stream) fn outcomes(&self) -> Outcomes<'_> {
-        Outcomes { kept: self.kept(), now_ms: Timestamp::now().as_millisecond() }
+    /// With these outcomes, their batch is complete.
+    pub(in crate::stream) fn end(&self, outcomes: Outcomes<'_>) {
+        if outcomes.is_off {
+            return;
+        }
+        let mut kept = self.kept();
+        for (number, outcome) in outcomes.outcomes {
+            match outcome {
+                Outcome::Delivered(output) => kept.change(number, |entry| {
+                    entry.output = output;
+                    entry.state = RecordState::Waiting;
+                }),
+                Outcome::Dropped => kept.change(number, |entry| entry.end(RecordState::Dropped)),
+                Outcome::Failed(again, failure) => kept.fail(number, *again, |entry| {
+                    entry.state = RecordState::Failed(failure);
+                    entry.changed_ms = Some(outcomes.now_ms);
+                }),
+            }
+            kept.end(number);
+        }
+        if let Some(batch) = outcomes.batch {
+            kept.add_batch(batch);
+        }
+        kept.trim();
     }
 
     pub(in crate::stream) fn fail(&self, receipt: &Receipt, record: &Record, code: ErrorCode) {
-        self.outcomes().failed(receipt, record, code);
+        let mut outcomes = self.outcomes(None);
+        outcomes.failed(receipt, record, code, 0);
+        self.end(outcomes);
     }
 
     /// The records are in this object, each up to this end.
@@ -166,54 +207,54 @@ impl RecentRecords {
         }
     }
 
-    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
+    pub(super) fn kept(&self) -> MutexGuard<'_, RecordBuffer> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Access for the outcomes of many records. What it displaces is dropped with it.
+/// What records became. It is collected without a lock: copies of payloads take time.
+#[derive(Debug)]
 pub(in crate::stream) struct Outcomes<'a> {
-    kept: MutexGuard<'a, Kept>,
+    batch: Option<&'a Arc<Batch>>,
+    is_off: bool,
     now_ms: i64,
+    outcomes: Vec<(u64, Outcome)>,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    /// Without an output if it is the original.
+    Delivered(Option<Payload>),
+    Dropped,
+    /// As it is kept again if it no longer is.
+    Failed(Box<Entry>, Failure),
 }
 
 impl Outcomes<'_> {
-    pub(in crate::stream) fn delivered(&mut self, receipt: &Receipt, output: &[u8]) {
-        if self.kept.is_off() {
-            return;
+    pub(in crate::stream) fn delivered(&mut self, receipt: &Receipt, output: Option<&[u8]>) {
+        if !self.is_off {
+            self.outcomes.push((receipt.number, Outcome::Delivered(output.map(Payload::of))));
         }
-        let output = Payload::of(output);
-        self.kept.change(receipt.number, |entry| {
-            entry.output = Some(output);
-            entry.state = RecordState::Waiting;
-        });
-        self.kept.end(receipt.number);
     }
 
     pub(in crate::stream) fn dropped(&mut self, receipt: &Receipt) {
-        if !self.kept.is_off() {
-            self.kept.change(receipt.number, |entry| entry.end(RecordState::Dropped));
-            self.kept.end(receipt.number);
+        if !self.is_off {
+            self.outcomes.push((receipt.number, Outcome::Dropped));
         }
     }
 
-    /// Also a record that is no longer kept is from now on.
-    pub(in crate::stream) fn failed(&mut self, receipt: &Receipt, record: &Record, code: ErrorCode) {
-        if self.kept.is_off() {
+    /// `position` is that in the batch.
+    pub(in crate::stream) fn failed(&mut self, receipt: &Receipt, record: &Record, code: ErrorCode, position: usize) {
+        if self.is_off {
             return;
         }
-        let now_ms = self.now_ms;
-        self.kept.fail(receipt.number, record, |entry| {
-            let reason = entry.batch.as_ref().and_then(|(batch, _)| batch.reason_of(&entry.id));
-            entry.state = RecordState::Failed { code, reason };
-            entry.changed_ms = Some(now_ms);
-        });
-        self.kept.end(receipt.number);
-    }
-}
-
-impl Drop for Outcomes<'_> {
-    fn drop(&mut self) {
-        self.kept.trim();
+        let batch = self.batch.map(|batch| (Arc::clone(batch), position));
+        let failure = Failure {
+            code,
+            reason: self.batch.and_then(|batch| batch.reason_of(&record.record_id)),
+            error: self.batch.and_then(|batch| batch.error()),
+        };
+        let again = Entry { batch, ..Entry::new(record, None) };
+        self.outcomes.push((receipt.number, Outcome::Failed(Box::new(again), failure)));
     }
 }

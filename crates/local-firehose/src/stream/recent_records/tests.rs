@@ -4,12 +4,15 @@ use serde_json::{Value, json};
 
 use super::entry::PAYLOAD_BYTES;
 use super::*;
+use crate::stream::attempt::{Attempt, InvocationError, InvocationSummary};
 use crate::stream::batch::RecordLines;
 use crate::stream::event::{Kind, ObjectSummary};
 use crate::stream::receipt::{Accepted, Receipt};
 use firehose_model::delivery::ErrorCode;
 use firehose_model::event::{Record, encode};
 use firehose_model::kinesis::shard::ShardId;
+
+mod follow;
 
 const MB: usize = 1024 * 1024;
 
@@ -26,6 +29,12 @@ fn accept(records: &RecentRecords, data: &[&[u8]]) -> Vec<Accepted> {
     let mut accepted: Vec<_> = data.iter().zip(next..).map(|(data, sequence)| direct(sequence, data)).collect();
     records.accept(&mut accepted);
     accepted
+}
+
+fn deliver(records: &RecentRecords, receipt: &Receipt, output: &[u8]) {
+    let mut outcomes = records.outcomes(None);
+    outcomes.delivered(receipt, Some(output));
+    records.end(outcomes);
 }
 
 fn receipts(accepted: Vec<Accepted>) -> Vec<Receipt> {
@@ -64,12 +73,11 @@ fn a_record_is_followed_from_its_arrival_to_its_object() {
         Arc::default(),
         RecordLines::from([(source[1].record_id.clone(), vec![r#"{"reason":"invalid_json"}"#.to_owned()])]),
     );
-    records.end_batch(&batch);
-    let mut outcomes = records.outcomes();
-    outcomes.delivered(&receipts[0], b"{\"a\":1,\"c\":3}\n");
-    outcomes.failed(&receipts[1], &source[1], ErrorCode::ProcessingFailed);
+    let mut outcomes = records.outcomes(Some(&batch));
+    outcomes.delivered(&receipts[0], Some(b"{\"a\":1,\"c\":3}\n"));
+    outcomes.failed(&receipts[1], &source[1], ErrorCode::ProcessingFailed, 1);
     outcomes.dropped(&receipts[2]);
-    drop(outcomes);
+    records.end(outcomes);
     let outcome = |index: usize| detail(&records, &source[index])["outcome"].take();
     assert_eq!([outcome(0), outcome(1), outcome(2)], ["waiting", "failed", "dropped"]);
     let seen = detail(&records, &source[1]);
@@ -112,10 +120,10 @@ fn records_are_found_by_each_of_their_features() {
     let source: Vec<Record> = accepted.iter().map(|accepted| accepted.record.clone()).collect();
     let receipts = receipts(accepted);
     let batch = records.start_batch(&receipts[1..3], None);
-    let mut outcomes = records.outcomes();
-    outcomes.delivered(&receipts[1], b"the output");
-    outcomes.failed(&receipts[2], &source[2], ErrorCode::FunctionTimedOut);
-    drop(outcomes);
+    let mut outcomes = records.outcomes(None);
+    outcomes.delivered(&receipts[1], Some(b"the output"));
+    outcomes.failed(&receipts[2], &source[2], ErrorCode::FunctionTimedOut, 1);
+    records.end(outcomes);
     records.stored(&object(Kind::Delivered), &receipts[1..2], &[10]);
 
     let text = |text: &str| RecordQuery { text: Some(text.to_owned()), ..RecordQuery::default() };
@@ -135,6 +143,9 @@ fn records_are_found_by_each_of_their_features() {
         // The second is stored at 9000, and the first and the last are still in the pipeline.
         ("from", RecordQuery { from_ms: Some(9001), ..all() }, &[4, 3, 1]),
         ("both", RecordQuery { from_ms: Some(9000), to_ms: Some(1002), ..all() }, &[4, 3, 2, 1]),
+        // A failed one when it failed, which is now.
+        ("failed until", RecordQuery { status: Some(RecordStatus::Failed), to_ms: Some(1002), ..all() }, &[]),
+        ("failed from", RecordQuery { status: Some(RecordStatus::Failed), from_ms: Some(9001), ..all() }, &[3]),
         ("before", RecordQuery { before: Some(3), ..all() }, &[2, 1]),
     ] {
         assert_eq!(found(&records, query), expected, "{name}");
@@ -199,7 +210,7 @@ fn a_record_that_fails_after_it_was_displaced_is_kept_again() {
         accept(&records, &[&[b'x'; 1000][..]; 100]);
     }
     assert!(records.get(&first[0].record.record_id).is_none());
-    records.outcomes().delivered(&first[0].receipt, b"output");
+    deliver(&records, &first[0].receipt, b"output");
     assert!(records.get(&first[0].record.record_id).is_none());
     records.fail(&first[0].receipt, &first[0].record, ErrorCode::TooManyPartitions);
     assert_eq!(detail(&records, &first[0].record)["data"]["text"], "the first");
@@ -218,9 +229,11 @@ fn streams_share_the_memory() {
     assert!(bytes().iter().all(|bytes| (MB / 3..=MB / 2).contains(bytes)), "{:?}", bytes());
     let others: Vec<_> = (0..8).map(|_| memory.share()).collect();
     assert!(bytes().iter().all(|bytes| *bytes <= MB / 10), "{:?}", bytes());
-    drop((second, others));
-    let _third = memory.share();
-    assert_eq!(first.kept().limit(), MB / 2);
+    // The others get the part of one that is dropped.
+    drop(others);
+    assert_eq!([&first, &second].map(|records| records.kept().limit()), [MB / 2; 2]);
+    drop(second);
+    assert_eq!(first.kept().limit(), MB);
 }
 
 #[test]
@@ -241,13 +254,13 @@ fn parts_replace_their_record() {
     let accepted = accept(&records, &[b"aggregated", b"alone"]);
     let (whole, alone) = (&accepted[0], &accepted[1]);
     let mut parts = vec![direct(10, b"one"), direct(11, b"two")];
-    records.split(whole.receipt.number, &mut parts);
+    records.split(whole.receipt.number, &whole.record.record_id, &mut parts);
     assert_eq!(detail(&records, &whole.record)["outcome"], "split");
     assert_eq!(detail(&records, &parts[1].record)["part_of"], json!(whole.record.record_id));
 
     // What is neither aggregated nor compressed stays the same record.
     let mut only = vec![Accepted::new(1, alone.record.clone())];
-    records.split(alone.receipt.number, &mut only);
+    records.split(alone.receipt.number, &alone.record.record_id, &mut only);
     assert_eq!(only[0].receipt.number, alone.receipt.number);
     assert_eq!(detail(&records, &alone.record)["outcome"], "buffered");
 }
@@ -269,7 +282,7 @@ fn a_payload_is_text_or_base64_and_bounded() {
         let data = format!("{start}{long}");
         let mut accepted = vec![direct(77, data.as_bytes())];
         records.accept(&mut accepted);
-        records.outcomes().delivered(&accepted[0].receipt, data.as_bytes());
+        deliver(&records, &accepted[0].receipt, data.as_bytes());
         let seen = serde_json::to_value(records.find(&RecordQuery { limit: 1, ..RecordQuery::default() })).unwrap();
         assert_eq!(seen["records"][0]["excerpt"].as_str().unwrap().chars().count(), 200);
         let number = accepted[0].receipt.number;
@@ -282,70 +295,34 @@ fn a_payload_is_text_or_base64_and_bounded() {
     }
 }
 
-fn followed(records: &RecentRecords, follower: &mut Follower) -> Vec<String> {
-    let text = |record: Value| match record["missed"].as_u64() {
-        Some(missed) => format!("{missed} missed"),
-        None => record["data"]["text"].as_str().unwrap().to_owned(),
-    };
-    records.next(follower).iter().map(|record| text(serde_json::to_value(record).unwrap())).collect()
+#[test]
+fn the_attempts_of_batches_are_within_the_memory() {
+    let records = store();
+    let error = "x".repeat(500);
+    for _ in 0..2000 {
+        let accepted = accept(&records, &[b"bad"]);
+        let batch = records.start_batch(&receipts(accepted), None);
+        for attempt in 1..=20 {
+            let error = Some(InvocationError { kind: "KeyError".to_owned(), message: error.clone() });
+            let summary = InvocationSummary { attempt, error, ..InvocationSummary::default() };
+            batch.add(Attempt::new(summary, &[]).into(), RecordLines::new());
+        }
+        records.end(records.outcomes(Some(&batch)));
+        assert!(records.kept().bytes() <= MB);
+    }
+    let page = records.find(&RecordQuery { limit: 200, ..RecordQuery::default() });
+    let attempts = |row: &RecordRow| serde_json::to_value(records.get(&row.id)).unwrap()["batch"].take();
+    let (newest, oldest) = (attempts(&page.records[0]), attempts(page.records.last().unwrap()));
+    assert_eq!((newest["attempts"].as_array().unwrap().len(), &newest["log_forgotten"]), (20, &json!(false)));
+    assert_eq!((&oldest["attempts"], &oldest["log_forgotten"]), (&json!([]), &json!(true)));
 }
 
 #[test]
-fn followers_get_each_record_from_their_start_on() {
+fn an_object_is_found_by_a_record_that_is_kept() {
     let records = store();
-    accept(&records, &[b"before"]);
-    let mut inputs = records.follow(Which::In, None);
-    let mut outputs = records.follow(Which::Out, None);
-    let mut failed = records.follow(Which::Failed, None);
-    let mut with_text = records.follow(Which::In, Some("B".to_owned()));
-    assert_eq!(followed(&records, &mut inputs), [] as [&str; 0]);
-    let accepted = accept(&records, &[b"a", b"b", b"c"]);
-    assert_eq!(followed(&records, &mut inputs), ["a", "b", "c"]);
-    assert_eq!(followed(&records, &mut with_text), ["b"]);
-    assert_eq!(followed(&records, &mut outputs), [] as [&str; 0]);
-
-    let mut outcomes = records.outcomes();
-    outcomes.delivered(&accepted[2].receipt, b"C");
-    outcomes.failed(&accepted[1].receipt, &accepted[1].record, ErrorCode::ProcessingFailed);
-    outcomes.dropped(&accepted[0].receipt);
-    drop(outcomes);
-    assert_eq!(followed(&records, &mut outputs), ["C"]);
-    assert_eq!(followed(&records, &mut failed), ["b"]);
-    for follower in [&mut inputs, &mut outputs, &mut failed] {
-        assert_eq!(followed(&records, follower), [] as [&str; 0]);
-    }
-}
-
-#[test]
-fn a_slow_follower_gets_the_number_of_what_it_missed() {
-    let records = store();
-    let mut inputs = records.follow(Which::In, Some("last".to_owned()));
-    let mut outputs = records.follow(Which::Out, None);
-    for _ in 0..200 {
-        for accepted in accept(&records, &[&[b'x'; 1000][..]; 100]) {
-            records.outcomes().delivered(&accepted.receipt, b"");
-        }
-    }
-    let kept = records.find(&RecordQuery { limit: 1, ..RecordQuery::default() }).kept as u64;
-    accept(&records, &[b"the last"]);
-    let all = |follower: &mut Follower| {
-        let (mut missed, mut texts) = (0, Vec::new());
-        loop {
-            let chunk = followed(&records, follower);
-            if chunk.is_empty() {
-                return (missed, texts);
-            }
-            for text in chunk {
-                match text.strip_suffix(" missed") {
-                    Some(number) => missed += number.parse::<u64>().unwrap(),
-                    None => texts.push(text),
-                }
-            }
-        }
-    };
-    let (missed, texts) = all(&mut inputs);
-    assert_eq!(texts, ["the last"]);
-    assert!((20_000 - kept..=20_000 - kept + 1).contains(&missed), "{missed} of {kept}");
-    let (missed, texts) = all(&mut outputs);
-    assert_eq!(missed + texts.len() as u64, 20_000);
+    let receipts = receipts(accept(&records, &[b"a"]));
+    assert!(records.object("2026/object").is_none());
+    records.stored(&object(Kind::Delivered), &receipts, &[1]);
+    assert_eq!(records.object("2026/object").unwrap().at_ms, 9000);
+    assert!(records.object("other").is_none());
 }

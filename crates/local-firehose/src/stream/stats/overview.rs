@@ -26,7 +26,7 @@ pub struct StreamOverview {
 
 impl StreamOverview {
     pub(super) fn new(snapshot: &StreamSnapshot, rates: Rates) -> Self {
-        let StreamSnapshot { buffered, in_lambda, waiting, .. } = snapshot;
+        let StreamSnapshot { buffered, in_function, waiting, .. } = snapshot;
         Self {
             stream: snapshot.stream.clone(),
             data_stream: snapshot.data_stream.clone(),
@@ -36,7 +36,7 @@ impl StreamOverview {
             dropped: snapshot.dropped,
             failed: snapshot.failed,
             refused: snapshot.refused,
-            backlog: buffered.records + in_lambda.records + waiting.records,
+            backlog: buffered.records + in_function.records + waiting.records,
             rates,
             retries: snapshot.retries,
             storage_error: snapshot.storage_error.clone(),

@@ -55,7 +55,7 @@ fn summary(records: usize, attempt: u32) -> InvocationSummary {
         failed_by_reason: BTreeMap::from([("unknown_id".to_owned(), 2)]),
         records,
         attempt,
-        outcome: "reply",
+        outcome: "response",
         milliseconds: 1.5,
         ..InvocationSummary::default()
     }
@@ -63,7 +63,7 @@ fn summary(records: usize, attempt: u32) -> InvocationSummary {
 
 fn attempted(summary: InvocationSummary, logs: &[String]) -> StreamEvent {
     let failed_by_reason = BTreeMap::from([("unknown_id".to_owned(), 2)]);
-    StreamEvent::Invoked { attempt: Attempt::new(summary, logs).into(), failed_by_reason }
+    StreamEvent::Invoked { attempt: Attempt::new(summary, logs).into(), failed_by_reason, is_retried: false }
 }
 
 fn invoked(records: usize, attempt: u32) -> StreamEvent {
@@ -92,12 +92,12 @@ fn accepted_is_the_sum_of_the_other_counts_after_each_event() {
     for (number, (event, expected)) in steps.into_iter().enumerate() {
         stats.record(event);
         let seen = stats.snapshot();
-        let [buffered, in_lambda, waiting] = [seen.buffered.records, seen.in_lambda.records, seen.waiting.records];
-        let counts = [seen.accepted, buffered, in_lambda, waiting, seen.delivered, seen.dropped, seen.failed];
+        let [buffered, in_function, waiting] = [seen.buffered.records, seen.in_function.records, seen.waiting.records];
+        let counts = [seen.accepted, buffered, in_function, waiting, seen.delivered, seen.dropped, seen.failed];
         assert_eq!(counts, expected, "after step {number}");
         assert_eq!(counts[0], counts[1..].iter().sum::<u64>(), "after step {number}");
     }
-    assert_eq!(stats.snapshot().in_lambda.invocations, 1);
+    assert_eq!(stats.snapshot().in_function.invocations, 1);
 }
 
 #[test]
@@ -206,11 +206,11 @@ fn refused_records_are_not_accepted() {
 fn invocations_are_counted_by_outcome() {
     let stats = stats();
     let results = RecordResults::of(&[RecordOutcome::delivered("a"), RecordOutcome::Dropped, RecordOutcome::Dropped]);
-    for (outcome, results) in [("reply", Some(results)), ("reply", None), ("error", None), (NOT_STARTED, None)] {
+    for (outcome, results) in [("response", Some(results)), ("response", None), ("error", None), (NOT_STARTED, None)] {
         stats.record(attempted(InvocationSummary { outcome, results, ..summary(3, 1) }, &[]));
     }
     let seen = json_of(&stats);
-    assert_eq!(seen["invocations_by_outcome"], json!({ "reply": 2, "error": 1, "not_started": 1 }));
+    assert_eq!(seen["invocations_by_outcome"], json!({ "response": 2, "error": 1, "not_started": 1 }));
     assert_eq!(stats.snapshot().durations.cumulative().last().unwrap().1, 3);
     let of = |index: usize| ["ok", "dropped", "failed"].map(|result| seen["invocations"][index][result].clone());
     assert_eq!((of(3), of(0)), ([json!(1), json!(2), json!(0)], [json!(null), json!(null), json!(null)]));
@@ -229,6 +229,9 @@ fn a_batch_is_in_flight_from_its_start_to_its_end() {
     stats.record(StreamEvent::InvocationStarted { shard: None, batch: 2, records: 3, bytes: 30 });
     assert_eq!(in_flight(&stats), [[1, 2, 1], [2, 3, 1]]);
     stats.record(invoked(2, 1));
+    assert_eq!(in_flight(&stats), [[1, 2, 1], [2, 3, 1]]);
+    let StreamEvent::Invoked { attempt, failed_by_reason, .. } = invoked(2, 1) else { unreachable!() };
+    stats.record(StreamEvent::Invoked { attempt, failed_by_reason, is_retried: true });
     assert_eq!(in_flight(&stats), [[1, 2, 2], [2, 3, 1]]);
     stats.record(transformed(2, 20, 0));
     assert_eq!(in_flight(&stats), [[2, 3, 1]]);
@@ -259,7 +262,7 @@ fn subscribers_are_notified() {
     });
     let invocation = json!({
         "event": "invocation", "stream": "s", "batch": 1, "at_ms": 7, "records": 1, "milliseconds": 1.5, "cold": false, "attempt": 2,
-        "outcome": "reply", "service_requests": null, "failed_by_reason": { "unknown_id": 2 }, "error": null
+        "outcome": "response", "service_requests": null, "failed_by_reason": { "unknown_id": 2 }, "error": null
     });
     for (event, expected) in [
         (accepted(1, 0), None),

@@ -5,14 +5,10 @@ use std::sync::Arc;
 
 use super::entry::Entry;
 use crate::stream::batch::Batch;
-use firehose_model::event::Record;
-
-/// The outcomes that a follower may be behind.
-const MAX_OUTCOMES: usize = 16 * 1024;
 
 /// Each record has a number, from 1.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct RecordBuffer {
     limit: usize,
     /// The number of the newest record.
     pub(super) newest: u64,
@@ -21,9 +17,9 @@ pub(super) struct Kept {
     latest_bytes: usize,
     failed: BTreeMap<u64, Entry>,
     failed_bytes: usize,
-    /// The batches whose log lines are kept, with their bytes.
-    logs: VecDeque<(Arc<Batch>, usize)>,
-    log_bytes: usize,
+    /// The batches whose attempts are kept, with their bytes.
+    batches: VecDeque<(Arc<Batch>, usize)>,
+    batch_bytes: usize,
     /// The numbers of records in the order of their outcomes.
     outcomes: VecDeque<u64>,
     /// How many outcomes there have been.
@@ -33,7 +29,7 @@ pub(super) struct Kept {
 /// Also of a record that has failed.
 const SLOT: usize = size_of::<Option<Entry>>();
 
-impl Kept {
+impl RecordBuffer {
     pub(super) fn is_off(&self) -> bool {
         self.limit == 0
     }
@@ -41,6 +37,7 @@ impl Kept {
     pub(super) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
         self.trim();
+        self.latest.shrink_to_fit();
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -48,7 +45,7 @@ impl Kept {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.latest_bytes + self.failed_bytes + self.log_bytes
+        self.latest_bytes + self.failed_bytes + self.batch_bytes + self.outcomes.len() * size_of::<u64>()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -56,7 +53,8 @@ impl Kept {
     }
 
     pub(super) fn oldest_ms(&self) -> Option<i64> {
-        self.latest.iter().flatten().next().map(|entry| entry.arrival_ms)
+        let latest = self.latest.iter().flatten().next();
+        latest.or(self.failed.values().next()).map(|entry| entry.arrival_ms)
     }
 
     pub(super) fn push(&mut self, mut entry: Entry) -> u64 {
@@ -86,48 +84,45 @@ impl Kept {
         *bytes = *bytes - before + entry.heap_bytes();
     }
 
-    /// Moves a record to those that have failed, or adds it.
-    pub(super) fn fail(&mut self, number: u64, record: &Record, change: impl FnOnce(&mut Entry)) {
+    /// Moves a record to those that have failed. Where it is no longer kept, `again` is.
+    pub(super) fn fail(&mut self, number: u64, again: Entry, change: impl FnOnce(&mut Entry)) {
         let latest = self.index(number).and_then(|index| self.latest.get_mut(index)?.take());
         if let Some(entry) = &latest {
             self.latest_bytes -= entry.heap_bytes();
         }
         let failed = || self.failed.remove(&number).inspect(|entry| self.failed_bytes -= SLOT + entry.heap_bytes());
-        let mut entry = latest.or_else(failed).unwrap_or_else(|| Entry { number, ..Entry::new(record, None) });
+        let mut entry = latest.or_else(failed).unwrap_or(Entry { number, ..again });
         change(&mut entry);
         self.failed_bytes += SLOT + entry.heap_bytes();
         self.failed.insert(number, entry);
     }
 
     pub(super) fn end(&mut self, number: u64) {
-        if self.outcomes.len() == MAX_OUTCOMES {
-            self.outcomes.pop_front();
-        }
         self.outcomes.push_back(number);
         self.newest_outcome += 1;
     }
 
-    pub(super) fn add_log(&mut self, batch: &Arc<Batch>) {
+    pub(super) fn add_batch(&mut self, batch: &Arc<Batch>) {
         let bytes = batch.bytes();
-        if bytes > 0 {
-            self.log_bytes += bytes;
-            self.logs.push_back((Arc::clone(batch), bytes));
-        }
+        self.batch_bytes += bytes;
+        self.batches.push_back((Arc::clone(batch), bytes));
     }
 
-    /// Failed records have at most a half, log lines an eighth, and other records the rest.
+    /// Failed records have at most a half, the attempts of batches a quarter, and other records the rest.
     pub(super) fn trim(&mut self) {
         while self.failed_bytes > self.limit / 2
             && let Some((_, entry)) = self.failed.pop_first()
         {
             self.failed_bytes -= SLOT + entry.heap_bytes();
         }
-        while self.log_bytes > self.limit / 8
-            && let Some((batch, bytes)) = self.logs.pop_front()
+        while self.batch_bytes > self.limit / 4
+            && let Some((batch, bytes)) = self.batches.pop_front()
         {
-            batch.clear();
-            self.log_bytes -= bytes;
+            batch.forget();
+            self.batch_bytes -= bytes;
         }
+        let outcomes = self.limit / 16 / size_of::<u64>();
+        self.outcomes.drain(..self.outcomes.len().saturating_sub(outcomes));
         while self.bytes() > self.limit
             && let Some(oldest) = self.latest.pop_front()
         {
