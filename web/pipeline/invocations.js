@@ -70,15 +70,15 @@ function invocation(one) {
 }
 
 function outcome({ outcome: name, records, dropped, failed, error }) {
-  if (name === 'reply' && failed > 0) return { label: `${plural(records, 'record')}, ${number(failed)} failed`, value: 'Part' }
-  if (name === 'reply') return { label: dropped > 0 ? `ok, ${number(dropped)} dropped` : 'ok', value: 'Good' }
+  if (name === 'response' && failed > 0) return { label: `${plural(records, 'record')}, ${number(failed)} failed`, value: 'Part' }
+  if (name === 'response') return { label: dropped > 0 ? `ok, ${number(dropped)} dropped` : 'ok', value: 'Good' }
   return { label: error?.type ? `${error.type}: ${error.message}` : error?.message || words(name), value: 'Evil' }
 }
 
 function details(one) {
   const { batch, failed, error, outcome: name, failed_by_reason: reasons, log } = one
   const parts = []
-  if (name !== 'reply') parts.push(paragraph([words(name), error?.type, error?.message].filter(Boolean).join(': ')))
+  if (name !== 'response') parts.push(paragraph([words(name), error?.type, error?.message].filter(Boolean).join(': ')))
   const counts = ranked(reasons ?? {}).map(([reason, count]) => `${reason} ${number(count)}`)
   if (counts.length > 0) parts.push(paragraph(`Failed by reason: ${counts.join(', ')}.`))
   if (log.length > 0) {

@@ -21,7 +21,7 @@ function functionReason(reason, log, attempt) {
     const { type, message } = attempt.error
     return [element('dt', {}, 'The function’s error'), element('dd', { 'data-reason': 'error' }, element('strong', {}, type), ` ${message}`)]
   }
-  if (attempt?.outcome !== 'reply' || log.length > 0) return undefined
+  if (attempt?.outcome !== 'response' || log.length > 0) return undefined
   return [element('dt', {}, 'The function’s reason'),
     element('dd', { 'data-reason': 'not-logged' }, element('strong', {}, 'not logged'), element('br'), notLogged(attempt))]
 }

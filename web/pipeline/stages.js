@@ -32,7 +32,7 @@ export function showStages(view) {
   }
   notice('refused').classList.toggle('some', view.refused > 0)
   text(detail('refused'), refusals(view.refused_by_reason).join(', '))
-  const { invocations, functions } = view.in_lambda
+  const { invocations, functions } = view.in_function
   const retries = view.retries ? `, ${plural(view.retries, 'retry', 'retries')}` : ''
   text(detail('invocations'), plural(invocations, 'invocation'))
   text(detail('functions'), view.transformed ? `${plural(functions, 'function')}${retries}` : 'no function')
@@ -70,9 +70,9 @@ export function countDown() {
 }
 
 /** The records that have entered each stage. */
-function passed({ accepted, buffered, in_lambda: inLambda, waiting }) {
+function passed({ accepted, buffered, in_function: inFunction, waiting }) {
   const left = accepted - buffered.records
-  return { buffered: accepted, in_lambda: left, waiting: left - inLambda.records, outcome: left - inLambda.records - waiting.records }
+  return { buffered: accepted, in_function: left, waiting: left - inFunction.records, outcome: left - inFunction.records - waiting.records }
 }
 
 const still = matchMedia('(prefers-reduced-motion: reduce)')

@@ -57,13 +57,13 @@ function inBatch({ batch, outcome }) {
 
 function attempted(attempt) {
   const { outcome, failed = 0, dropped = 0, ok, error } = attempt
-  const value = outcome !== 'reply' ? 'bad' : failed > 0 ? 'partial' : 'good'
+  const value = outcome !== 'response' ? 'bad' : failed > 0 ? 'partial' : 'good'
   const counts = ok === undefined ? undefined
     : [`${number(ok)} ok`, dropped && `${number(dropped)} dropped`, failed && `${number(failed)} failed`].filter(Boolean).join(', ')
   const logTitle = `Log of attempt ${attempt.attempt}`
   const facts = [`took ${duration(attempt.milliseconds)}`, `${attempt.cold ? 'cold' : 'warm'} start`, attempt.service_requests && `${plural(attempt.service_requests, 'request')} to the service`, counts]
   return step('attempt', `Attempt ${attempt.attempt}`, attempt.at_ms, value,
-    element('p', {}, element('span', { class: 'tag', 'data-value': TAGS[value] }, outcome === 'reply' ? 'response' : outcome.replaceAll('_', ' '))),
+    element('p', {}, element('span', { class: 'tag', 'data-value': TAGS[value] }, outcome === 'response' ? 'response' : outcome.replaceAll('_', ' '))),
     detail(facts.filter(Boolean).join(', ')),
     error && element('p', {}, element('code', { class: 'error-type' }, error.type), ` ${error.message}`),
     attempt.log.length > 0 && element('details', {},
