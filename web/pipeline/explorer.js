@@ -3,6 +3,7 @@
 import { get, ResponseError } from './api.js'
 import { element, replaceBody, visible } from './dom.js'
 import { number, plural, size, text, time } from './format.js'
+import { keyed } from './keyed.js'
 import { outcomeTag } from './outcomes.js'
 import { clearLink, filtered, filters, searchForm } from './search.js'
 import { link } from './url.js'
@@ -79,7 +80,7 @@ export function createExplorer() {
     const focused = body.querySelector(':scope > :focus-within')
     const anchor = kind === 'follow' ? topRow() : undefined
     const top = anchor?.getBoundingClientRect().top
-    showRows(kind === 'older' ? [...numbers(), ...found.records] : found.records, kind === 'follow' ? focused : undefined)
+    showRows(kind === 'older' ? [...rows(), ...found.records] : found.records, kind === 'follow' ? focused : undefined)
     if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - top)
     shownKey = key
     const empty = body.children.length === 0
@@ -100,21 +101,16 @@ export function createExplorer() {
     return all.find((row) => row.getBoundingClientRect().top >= 0)
   }
 
-  const numbers = () => [...body.children].map((row) => ({ number: Number(row.dataset.number) }))
+  /** The rows as records of which only the number is known. */
+  const rows = () => [...body.children].map(({ dataset }) => ({ number: Number(dataset.number) }))
   const linkOf = (record) => record && body.querySelector(`[data-number="${record.number}"] a`)
 
   /** Rows that stay keep their elements, and with them the focus. The row with the focus stays in any case. */
   function showRows(records, focused) {
-    const rows = new Map([...body.children].map((row) => [Number(row.dataset.number), row]))
-    const wanted = records.map((record) => {
-      const row = rows.get(record.number) ?? element('tr', { 'data-number': record.number })
+    const kept = focused && Number(focused.dataset.number)
+    const wanted = !kept || records.some((record) => record.number === kept) ? records : [...records, { number: kept }]
+    keyed(body, wanted, (record) => record.number, (record) => element('tr', { 'data-number': record.number }), (row, record) => {
       if (record.id) fillRow(row, record)
-      return row
-    })
-    if (focused && !wanted.includes(focused)) wanted.push(focused)
-    for (const row of rows.values()) if (!wanted.includes(row)) row.remove()
-    wanted.forEach((row, index) => {
-      if (body.children[index] !== row) body.insertBefore(row, body.children[index] ?? null)
     })
   }
 

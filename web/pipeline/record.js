@@ -29,9 +29,10 @@ export function createRecordView() {
   let record
   let shown
   let loading = false
+  let gone = false
 
   setInterval(() => {
-    if (key && !loading && (record === undefined || unsettled(record)) && visible(place)) load()
+    if (key && !loading && !gone && (record === undefined || unsettled(record)) && visible(place)) load()
   }, POLL_MS)
   setInterval(() => {
     const since = place.querySelector('[data-since]')
@@ -46,6 +47,7 @@ export function createRecordView() {
       stream = nextStream
       id = nextId
       record = shown = undefined
+      gone = false
       text(name, id)
       replaceBody(body, element('p', { class: 'none' }, 'Fetching…'))
       load()
@@ -80,7 +82,7 @@ export function createRecordView() {
       return
     }
     // No more requests: a record that is gone stays so.
-    record = { outcome: 'dropped' }
+    gone = true
     shown = undefined
     const message = error.status === 404
       ? 'This record is no longer kept, or never was. The pipeline keeps the latest records only; the delivered objects have all.'

@@ -1,12 +1,12 @@
 // The way of a record as a list of steps: accepted, buffered, batch, attempts, result, object.
 
+import { objectUrl } from './api.js'
 import { copyButton } from './copy-button.js'
 import { element, moment } from './dom.js'
 import { duration, number, plural, size } from './format.js'
 import { OUTCOMES } from './outcomes.js'
 import { logLines } from './reason.js'
-import { FILTERS } from './search.js'
-import { link } from './url.js'
+import { link, only } from './url.js'
 
 const TAGS = { good: 'Good', partial: 'Part', bad: 'Evil' }
 // `object` responds with the first 256 KiB unless it is asked for the whole object.
@@ -48,8 +48,7 @@ function buffered({ at_ms: at, outcome, batch }) {
 }
 
 function inBatch({ batch, outcome }) {
-  const none = Object.fromEntries(FILTERS.map((filter) => [filter, undefined]))
-  const href = link({ ...none, record: undefined, batch: String(batch.batch) })
+  const href = link(only({ tab: 'records', batch: String(batch.batch) }))
   return step('batch', `Batch ${number(batch.batch)}`, batch.at_ms, outcome === 'in_function' && 'now',
     detail(`record ${number(batch.position + 1)} of ${number(batch.records)}, for `, element('code', {}, batch.function), ' ',
       element('a', { href, 'data-control': 'batch' }, 'Records of this batch')))
@@ -79,7 +78,7 @@ function result({ outcome, code, reason }) {
 
 function stored({ path, kind, offset, bytes, at_ms: at }, stream) {
   const whole = offset + bytes > VIEWED_BYTES ? { whole: 'true' } : {}
-  const href = `object?${new URLSearchParams({ stream, path, ...whole })}`
+  const href = objectUrl(stream, path, whole)
   const kinds = { delivered: 'Delivered object', error: 'Object of the error output', backup: 'Source backup' }
   return step('object', kinds[kind] ?? kind, at, kind === 'error' ? 'bad' : 'good',
     element('p', {}, element('code', { 'data-object-path': true }, path)),
