@@ -12,6 +12,9 @@ export const OUTCOMES = {
   split: 'Split',
 }
 
+/** The error code of a record that the function returned as failed. */
+export const RETURNED_AS_FAILED = 'Lambda.ProcessingFailedStatus'
+
 export const inFlight = (outcome) => ['buffered', 'in_function', 'waiting'].includes(outcome)
 
 export const outcomeTag = (outcome) => element('span', { class: 'tag', 'data-outcome': outcome }, OUTCOMES[outcome] ?? outcome)

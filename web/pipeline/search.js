@@ -21,7 +21,7 @@ export function searchForm() {
     from: element('input', { type: 'datetime-local', name: 'from', step: '1' }),
     to: element('input', { type: 'datetime-local', name: 'to', step: '1' }),
   }
-  const labels = { text: 'Text or id', key: 'Partition key', outcome: 'Outcome', reason: 'Reason or error code', from: 'From', to: 'To' }
+  const labels = { text: 'Text or id', key: 'Partition key', outcome: 'Outcome', reason: 'Reason, error or code', from: 'From', to: 'To' }
   const fields = Object.fromEntries(Object.entries(inputs).map(([name, input]) =>
     [name, element('label', { class: 'field', 'data-field': name }, element('span', {}, labels[name]), input)]))
   const { from, to, ...others } = fields

@@ -1,6 +1,7 @@
 // The stages of the chosen stream, from the source to the destination.
 
 import { isLive } from './connection.js'
+import { element } from './dom.js'
 import { number, plural, ranked, refusals, size, text } from './format.js'
 import { keyed } from './keyed.js'
 import { link, only } from './url.js'
@@ -9,6 +10,8 @@ const all = (selector) => document.querySelectorAll(selector)
 const detail = (name) => document.querySelector(`[data-detail=${name}]`)
 const notice = (id) => document.getElementById(id)
 
+// The sum of the reasons that are not among the most frequent.
+const OTHER = 'other'
 // More digits than this need a smaller font.
 const DIGITS = 7
 
@@ -94,22 +97,22 @@ function moveDots(before, now) {
   }
 }
 
-/** Each code and reason leads to its records. */
+/** Each code and reason leads to its records, except the sum of other reasons, which no record has. */
 function showFailures(view) {
   notice('failures').hidden = view.failed === 0
   for (const list of all('[data-failures]')) {
     const counts = ranked(view[list.dataset.failures])
     list.parentElement.hidden = counts.length === 0
-    keyed(list, counts, ([name]) => name, ([name]) => {
-      const item = document.createElement('li')
-      const anchor = document.createElement('a')
-      anchor.append(document.createElement('code'), ' ', document.createElement('span'))
-      anchor.firstElementChild.textContent = name
-      item.append(anchor)
-      return item
-    }, (item, [name, count]) => {
-      item.firstElementChild.href = link(only({ tab: 'records', outcome: 'failed', reason: name }))
-      text(item.querySelector('span'), number(count))
+    keyed(list, counts, ([name]) => name, failure, (item, [name, count]) => {
+      const anchor = item.querySelector('a')
+      if (anchor) anchor.href = link(only({ tab: 'records', outcome: 'failed', reason: name }))
+      text(item.querySelector('[data-failed]'), number(count))
     })
   }
+}
+
+function failure([name]) {
+  const label = element('code', {}, name)
+  const count = element('span', { 'data-failed': true })
+  return element('li', {}, name === OTHER ? element('span', {}, label, ' ', count) : element('a', {}, label, ' ', count))
 }
