@@ -4,7 +4,7 @@ import { get, ResponseError } from './api.js'
 import { element, replaceBody, visible } from './dom.js'
 import { megabytes, number, plural, size, text, time } from './format.js'
 import { keyed } from './keyed.js'
-import { outcomeTag, RETURNED_AS_FAILED } from './outcomes.js'
+import { OTHER_REASONS, outcomeTag, RETURNED_AS_FAILED } from './outcomes.js'
 import { clearLink, filtered, filters, searchForm } from './search.js'
 import { link, only } from './url.js'
 
@@ -103,7 +103,7 @@ export function createExplorer() {
   /** A function counts its failures by reason and logs some of them, so fewer records than that have the reason. */
   function showCounted() {
     const { reason, outcome = 'failed', ...others } = filters(state)
-    const failures = outcome === 'failed' && new Map(Object.entries(stream.detail?.failed_by_reason ?? {})).get(reason)
+    const failures = outcome === 'failed' && reason !== OTHER_REASONS && new Map(Object.entries(stream.detail?.failed_by_reason ?? {})).get(reason)
     const logged = [...body.children].filter(({ dataset }) => dataset.reason === reason).length
     const all = older.hidden && !Object.values(others).some(Boolean)
     counted.hidden = !failures || shownKey !== key || (all && logged >= failures)

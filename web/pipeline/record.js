@@ -6,7 +6,7 @@ import { element, moment, replaceBody, visible } from './dom.js'
 import { size, text } from './format.js'
 import { payload } from './json.js'
 import { inFlight, outcomeTag } from './outcomes.js'
-import { attemptLog, recordLog, whyFailed } from './reason.js'
+import { recordLog, whyFailed } from './reason.js'
 import { timeline } from './timeline.js'
 import { link } from './url.js'
 
@@ -73,7 +73,7 @@ export function createRecordView() {
     const now = JSON.stringify(found)
     if (now === shown) return
     shown = now
-    replaceBody(body, summary(found), whyFailed(found), recordLog(found), bytes(found), timeline(found, stream), attemptLog(found))
+    replaceBody(body, summary(found), whyFailed(found), recordLog(found), bytes(found, stream), timeline(found, stream))
   }
 
   function showProblem(error) {
@@ -105,17 +105,18 @@ function summary({ outcome, at_ms: at, bytes, key, number }) {
     element('span', {}, `number ${number}`))
 }
 
-function bytes({ data, output, outcome, batch }) {
+function bytes({ data, output, outcome, batch }, stream) {
   return element('div', { class: 'payloads' },
     bytesOf('original', 'Original bytes', data),
-    output ? bytesOf('enriched', 'Enriched line', output) : element('section', {}, element('h3', {}, 'Enriched line'), element('p', { class: 'none' }, noOutput(outcome, batch))))
+    output ? bytesOf('enriched', 'Enriched line', output) : element('section', {}, element('h3', {}, 'Enriched line'), element('p', { class: 'none' }, noOutput(outcome, batch ? Boolean(batch.function) : stream.summary.transformed))))
 }
 
-function noOutput(outcome, batch) {
+function noOutput(outcome, transformed) {
   if (outcome === 'failed') return 'None: the record failed. The original bytes are in the error output.'
   if (outcome === 'dropped') return 'None: the function dropped the record.'
   if (outcome === 'split') return 'None: its parts are records of their own.'
-  if (outcome === 'delivered' || (outcome === 'waiting' && !batch?.function)) return 'No function: the record is delivered unchanged.'
+  if (!transformed) return 'No function: the record is delivered unchanged.'
+  if (['delivered', 'waiting'].includes(outcome)) return 'What the function returned is not kept.'
   return 'The function has not returned it yet.'
 }
 

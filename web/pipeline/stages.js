@@ -4,14 +4,13 @@ import { isLive } from './connection.js'
 import { element } from './dom.js'
 import { number, plural, ranked, refusals, size, text } from './format.js'
 import { keyed } from './keyed.js'
+import { OTHER_REASONS } from './outcomes.js'
 import { link, only } from './url.js'
 
 const all = (selector) => document.querySelectorAll(selector)
 const detail = (name) => document.querySelector(`[data-detail=${name}]`)
 const notice = (id) => document.getElementById(id)
 
-// The sum of the reasons that are not among the most frequent.
-const OTHER = 'other'
 // More digits than this need a smaller font.
 const DIGITS = 7
 
@@ -114,5 +113,5 @@ function showFailures(view) {
 function failure([name]) {
   const label = element('code', {}, name)
   const count = element('span', { 'data-failed': true })
-  return element('li', {}, name === OTHER ? element('span', {}, label, ' ', count) : element('a', {}, label, ' ', count))
+  return element('li', {}, name === OTHER_REASONS ? element('span', {}, label, ' ', count) : element('a', {}, label, ' ', count))
 }
