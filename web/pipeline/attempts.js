@@ -8,6 +8,7 @@ const TAGS = { good: 'Good', partial: 'Part', bad: 'Evil' }
 
 /** `step` makes one of a kind, a title, a time, a value and details. */
 export function attemptSteps({ outcome, log, batch }, step) {
+  if (batch?.log_forgotten) return [step('attempt', 'Attempts not kept', undefined, undefined, element('p', { class: 'detail' }, FORGOTTEN))]
   const attempts = batch?.attempts ?? []
   // If no line is about a failed record, one of the attempt's may be.
   const open = outcome === 'failed' && log.length === 0 ? attempts.at(-1) : undefined
@@ -55,7 +56,6 @@ function facts({ milliseconds, cold, service_requests: requests, ok, dropped = 0
 const errorLine = ({ error }) => error && element('p', {}, element('code', { class: 'error-type' }, error.type), ` ${error.message}`)
 
 function logOf(attempt, open) {
-  if (attempt.log_forgotten) return element('p', { class: 'detail' }, FORGOTTEN)
   if (attempt.log.length === 0) return undefined
   const title = `Log of attempt ${attempt.attempt}`
   return element('details', { 'data-log': 'attempt', open: attempt === open },

@@ -90,7 +90,7 @@ function perSecond(history, column) {
   return history[column].map((count, index, { length }) => (index === length - 1 ? null : count / seconds))
 }
 
-/** The failed records of one bucket. */
+/** The failed records of one bucket. The end of a search is inclusive. */
 function failed(atMs, bucketMs) {
-  return only({ tab: 'records', outcome: 'failed', from: String(atMs), to: String(atMs + bucketMs) })
+  return only({ tab: 'records', outcome: 'failed', from: String(atMs), to: String(atMs + bucketMs - 1) })
 }

@@ -29,17 +29,16 @@ function cause({ code, reason, error, log, batch }) {
   const title = element('dt', {}, 'The function’s reason')
   if (reason) return [title, element('dd', { 'data-reason': 'logged' }, element('strong', {}, reason))]
   return [title, element('dd', { 'data-reason': 'not-logged' },
-    element('strong', {}, attempt?.log_forgotten ? 'not kept' : 'not logged'), element('br'), notLogged(attempt, log))]
+    element('strong', {}, 'not logged'), element('br'), batch?.log_forgotten ? FORGOTTEN : notLogged(attempt, log))]
 }
 
 function notLogged(attempt, log) {
   const reasons = ranked(attempt?.failed_by_reason ?? {}).map(([name, count]) => `${name} ${number(count)}`)
-  const counts = reasons.length > 0 ? ` Reasons in this invocation: ${reasons.join(', ')}.` : ''
-  if (attempt?.log_forgotten) return `${FORGOTTEN}${counts}`
-  return `The function logged ${log.length > 0 ? 'lines without a reason' : 'no line'} about this record.${counts}`
+  const words = `The function logged ${log.length > 0 ? 'no reason' : 'no line'} about this record.`
+  return reasons.length > 0 ? `${words} Reasons in this invocation: ${reasons.join(', ')}.` : words
 }
 
-export const FORGOTTEN = 'The log of this invocation was kept, and later ones have displaced it.'
+export const FORGOTTEN = 'The attempts and the log of this batch were kept until newer batches displaced them.'
 
 export function recordLog({ log }) {
   const title = 'The function’s log about this record'

@@ -116,7 +116,6 @@ function noOutput(outcome, transformed) {
   if (outcome === 'dropped') return 'None: the function dropped the record.'
   if (outcome === 'split') return 'None: its parts are records of their own.'
   if (!transformed) return 'No function: the record is delivered unchanged.'
-  if (['delivered', 'waiting'].includes(outcome)) return 'What the function returned is not kept.'
   return 'The function has not returned it yet.'
 }
 
