@@ -105,17 +105,17 @@ function summary({ outcome, at_ms: at, bytes, key, number }) {
     element('span', {}, `number ${number}`))
 }
 
-function bytes({ data, output, outcome, batch }, stream) {
+function bytes({ data, output, outcome }, stream) {
   return element('div', { class: 'payloads' },
     bytesOf('original', 'Original bytes', data),
-    output ? bytesOf('enriched', 'Enriched line', output) : element('section', {}, element('h3', {}, 'Enriched line'), element('p', { class: 'none' }, noOutput(outcome, batch ? Boolean(batch.function) : stream.summary.transformed))))
+    output ? bytesOf('enriched', 'Enriched line', output) : element('section', {}, element('h3', {}, 'Enriched line'), element('p', { class: 'none' }, noOutput(outcome, stream.summary.transformed))))
 }
 
 function noOutput(outcome, transformed) {
   if (outcome === 'failed') return 'None: the record failed. The original bytes are in the error output.'
   if (outcome === 'dropped') return 'None: the function dropped the record.'
   if (outcome === 'split') return 'None: its parts are records of their own.'
-  if (!transformed) return 'No function: the record is delivered unchanged.'
+  if (!transformed || ['delivered', 'waiting'].includes(outcome)) return 'No function: the record is delivered unchanged.'
   return 'The function has not returned it yet.'
 }
 
