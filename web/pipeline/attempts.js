@@ -59,5 +59,5 @@ function logOf(attempt, open) {
   if (attempt.log.length === 0) return undefined
   const title = `Log of attempt ${attempt.attempt}`
   return element('details', { 'data-log': 'attempt', open: attempt === open },
-    element('summary', { 'data-control': `log ${attempt.attempt}` }, `${title}, ${plural(attempt.log.length, 'line')}`), logLines(title, attempt.log, attempt.log_truncated))
+    element('summary', { 'data-control': `log ${attempt.attempt}` }, `${title}, ${plural(attempt.log.length, 'line')}${attempt.log_truncated ? ' kept' : ''}`), logLines(title, attempt.log, attempt.log_truncated))
 }

@@ -104,7 +104,7 @@ export function createExplorer() {
   function showCounted() {
     const { reason, outcome = 'failed', ...others } = filters(state)
     const failures = outcome === 'failed' && reason !== OTHER_REASONS && new Map(Object.entries(stream.detail?.failed_by_reason ?? {})).get(reason)
-    const logged = [...body.children].filter(({ dataset }) => dataset.reason === reason).length
+    const logged = [...body.children].filter(({ dataset }) => dataset.loggedReason === reason).length
     const all = older.hidden && !Object.values(others).some(Boolean)
     counted.hidden = !failures || shownKey !== key || (all && logged >= failures)
     if (counted.hidden) return
@@ -141,7 +141,7 @@ export function createExplorer() {
     if (row.dataset.shown === now) return
     row.dataset.shown = now
     row.dataset.record = record.id
-    row.dataset.reason = record.reason ?? ''
+    row.dataset.loggedReason = record.reason ?? ''
     replaceBody(row,
       element('td', {}, element('time', { datetime: new Date(record.at_ms).toISOString(), title: new Date(record.at_ms).toLocaleString('en-GB') }, time(record.at_ms))),
       element('td', { class: 'cut', hidden: !stream.keyed }, record.key),
