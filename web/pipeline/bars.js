@@ -27,7 +27,7 @@ export function drawBars(plot, chart, colors) {
     })
   })
   ctx.restore()
-  plot.figure.dataset.bars = JSON.stringify(failures(plot, chart).map(({ at_ms, x }) => ({ at_ms, ...inFigure(plot, chart, x) })))
+  plot.figure.dataset.bars = JSON.stringify(failures(plot, chart).map(({ x, ...bar }) => ({ ...bar, ...inFigure(plot, chart, x) })))
 }
 
 /** A click near a bar with failed records leads to them. */

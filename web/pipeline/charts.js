@@ -1,7 +1,7 @@
 // The delivered records since the start by good and evil, and by law and chaos.
 
 import { element } from './dom.js'
-import { number } from './format.js'
+import { number, ranked } from './format.js'
 
 const CHARTS = { goodevil: 'By good and evil', lawchaos: 'By law and chaos' }
 
@@ -20,7 +20,7 @@ export function createCharts() {
     if (now === shown) return
     shown = now
     for (const { field, table } of charts) {
-      const counts = Object.entries(values[field] ?? {}).sort(([a, x], [b, y]) => y - x || a.localeCompare(b))
+      const counts = ranked(values[field] ?? {})
       table.hidden = counts.length === 0
       table.tBodies[0].replaceChildren(...counts.map(([value, count]) => bar(value, count, counts[0][1])))
     }

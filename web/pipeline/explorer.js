@@ -2,10 +2,11 @@
 
 import { get, ResponseError } from './api.js'
 import { element, replaceBody, visible } from './dom.js'
-import { number, plural, size, text, time } from './format.js'
-import { outcomeTag } from './outcomes.js'
+import { megabytes, number, plural, size, text, time } from './format.js'
+import { keyed } from './keyed.js'
+import { OTHER_REASONS, outcomeTag, RETURNED_AS_FAILED } from './outcomes.js'
 import { clearLink, filtered, filters, searchForm } from './search.js'
-import { link } from './url.js'
+import { link, only } from './url.js'
 
 const FOLLOW_MS = 1000
 
@@ -13,6 +14,7 @@ const FOLLOW_MS = 1000
 export function createExplorer() {
   const search = searchForm()
   const searched = element('p', { class: 'detail', 'data-searched': true })
+  const counted = element('p', { class: 'detail', 'data-counted': true, hidden: true })
   const problem = element('p', { class: 'none', 'data-problem': true })
   const announced = element('p', { class: 'unseen', role: 'status' })
   const follow = element('input', { type: 'checkbox' })
@@ -24,7 +26,7 @@ export function createExplorer() {
   const table = element('table', { class: 'records', 'aria-label': 'Records, newest first', hidden: true }, element('thead', {}, element('tr', {}, heads)), body)
   const place = element('div', { class: 'explorer panel', hidden: true },
     element('div', { class: 'title' }, element('h2', { tabindex: '-1' }, 'Latest records'), element('label', { class: 'follow' }, follow, ' Follow')),
-    search.form, searched, announced, problem, table, older)
+    search.form, searched, counted, announced, problem, table, older)
 
   let stream
   let state
@@ -45,12 +47,16 @@ export function createExplorer() {
   function show(nextStream, nextState) {
     const next = JSON.stringify([nextStream.name, filters(nextState)])
     search.show(nextState, nextStream.keyed)
-    if (next === key) return
-    const timed = [nextState.from, nextState.to].join()
-    if (timed !== [state?.from, state?.to].join() || nextStream.name !== stream?.name) chosen = undefined
-    key = next
+    const before = { stream, state }
     stream = nextStream
     state = nextState
+    if (next === key) {
+      showCounted()
+      return
+    }
+    const timed = [state.from, state.to].join()
+    if (timed !== [before.state?.from, before.state?.to].join() || stream.name !== before.stream?.name) chosen = undefined
+    key = next
     follow.checked = chosen ?? !(state.from || state.to)
     keyHead.hidden = !stream.keyed
     load('search')
@@ -79,7 +85,7 @@ export function createExplorer() {
     const focused = body.querySelector(':scope > :focus-within')
     const anchor = kind === 'follow' ? topRow() : undefined
     const top = anchor?.getBoundingClientRect().top
-    showRows(kind === 'older' ? [...numbers(), ...found.records] : found.records, kind === 'follow' ? focused : undefined)
+    showRows(kind === 'older' ? [...rows(), ...found.records] : found.records, kind === 'follow' ? focused : undefined)
     if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - top)
     shownKey = key
     const empty = body.children.length === 0
@@ -88,9 +94,25 @@ export function createExplorer() {
     older.hidden = !found.more
     if (leaving) linkOf(found.records[0])?.focus()
     if (focused && !focused.isConnected) focusHeading()
-    text(searched, searchedText(found))
+    text(searched, searchedText(found, stream.single))
+    showCounted()
     showNone(empty ? found : undefined)
     if (kind === 'search') text(announced, found.more ? `More than ${number(found.records.length)} records match` : `${plural(found.records.length, 'record')} found`)
+  }
+
+  /** A function counts its failures by reason and logs some of them, so fewer records than that have the reason. */
+  function showCounted() {
+    const { reason, outcome = 'failed', ...others } = filters(state)
+    const failures = outcome === 'failed' && reason !== OTHER_REASONS && new Map(Object.entries(stream.detail?.failed_by_reason ?? {})).get(reason)
+    const logged = [...body.children].filter(({ dataset }) => dataset.loggedReason === reason).length
+    const all = older.hidden && !Object.values(others).some(Boolean)
+    counted.hidden = !failures || shownKey !== key || (all && logged >= failures)
+    if (counted.hidden) return
+    const rest = all ? `, and has logged ${logged === 0 ? 'none' : number(logged)} of those kept. ` : '. The list has those that it has logged. '
+    const words = `The function counts ${plural(failures, 'failure')} for ${reason}${rest}`
+    if (counted.dataset.shown === words) return
+    counted.dataset.shown = words
+    replaceBody(counted, words, element('a', { href: link(only({ tab: 'records', outcome: 'failed' })), 'data-control': 'all failed' }, 'All failed records'))
   }
 
   /** What is read must not move when records arrive above it: the first visible row, if the list begins above the window. */
@@ -100,21 +122,16 @@ export function createExplorer() {
     return all.find((row) => row.getBoundingClientRect().top >= 0)
   }
 
-  const numbers = () => [...body.children].map((row) => ({ number: Number(row.dataset.number) }))
+  /** The rows as records of which only the number is known. */
+  const rows = () => [...body.children].map(({ dataset }) => ({ number: Number(dataset.number) }))
   const linkOf = (record) => record && body.querySelector(`[data-number="${record.number}"] a`)
 
   /** Rows that stay keep their elements, and with them the focus. The row with the focus stays in any case. */
   function showRows(records, focused) {
-    const rows = new Map([...body.children].map((row) => [Number(row.dataset.number), row]))
-    const wanted = records.map((record) => {
-      const row = rows.get(record.number) ?? element('tr', { 'data-number': record.number })
+    const kept = focused && Number(focused.dataset.number)
+    const wanted = !kept || records.some((record) => record.number === kept) ? records : [...records, { number: kept }]
+    keyed(body, wanted, (record) => record.number, (record) => element('tr', { 'data-number': record.number }), (row, record) => {
       if (record.id) fillRow(row, record)
-      return row
-    })
-    if (focused && !wanted.includes(focused)) wanted.push(focused)
-    for (const row of rows.values()) if (!wanted.includes(row)) row.remove()
-    wanted.forEach((row, index) => {
-      if (body.children[index] !== row) body.insertBefore(row, body.children[index] ?? null)
     })
   }
 
@@ -124,12 +141,13 @@ export function createExplorer() {
     if (row.dataset.shown === now) return
     row.dataset.shown = now
     row.dataset.record = record.id
+    row.dataset.loggedReason = record.reason ?? ''
     replaceBody(row,
       element('td', {}, element('time', { datetime: new Date(record.at_ms).toISOString(), title: new Date(record.at_ms).toLocaleString('en-GB') }, time(record.at_ms))),
       element('td', { class: 'cut', hidden: !stream.keyed }, record.key),
       element('td', {}, size(record.bytes)),
       element('td', {}, outcomeTag(record.outcome)),
-      element('td', { class: 'why' }, record.reason ?? record.code),
+      whyCell(record),
       element('th', { scope: 'row', class: 'excerpt' }, element('a', { href, 'data-control': 'record' }, record.excerpt.trim() || '(empty)')))
   }
 
@@ -145,7 +163,7 @@ export function createExplorer() {
     problem.hidden = false
     if (error instanceof ResponseError) {
       showRows([])
-      table.hidden = older.hidden = true
+      table.hidden = older.hidden = counted.hidden = true
       text(searched, '')
       text(announced, error.message)
       replaceBody(problem, `The search is not possible: ${error.message}. `, filtered(state) && clearLink('clear problem'))
@@ -171,8 +189,15 @@ export function createExplorer() {
   return { place, show, focus }
 }
 
-function searchedText({ kept, kept_bytes: bytes, limit_bytes: limit, oldest_ms: oldest }) {
+/** The reason or the error, if one is known; the title has the whole code. */
+function whyCell({ reason, error, code }) {
+  const known = reason ?? error
+  const label = known ?? (code === RETURNED_AS_FAILED ? 'not logged' : code)
+  return element('td', { class: known ? 'why' : 'why unknown', title: [code, known].filter(Boolean).join(': ') || undefined }, label)
+}
+
+function searchedText({ kept, kept_bytes: bytes, limit_bytes: limit, oldest_ms: oldest }, single) {
   if (kept === 0) return ''
-  const megabytes = (value) => (value / 1e6).toLocaleString('en', { maximumFractionDigits: 1 })
-  return `Searched the ${plural(kept, 'latest record')} (${megabytes(bytes)} of ${megabytes(limit)} MB kept) since ${time(oldest)}`
+  const part = single ? '' : ', this stream’s part of --recent-records-mb'
+  return `Searched the ${plural(kept, 'latest record')} (${megabytes(bytes)} of ${megabytes(limit)} MB kept${part})${oldest === null ? '' : ` since ${time(oldest)}`}`
 }

@@ -5,12 +5,18 @@ export const plural = (count, one, many = `${one}s`) => `${number(count)} ${coun
 
 /** Local time. */
 export const time = (ms) => new Date(ms).toLocaleTimeString('en-GB')
-export const dateTime = (ms) => new Date(ms).toLocaleString('sv-SE')
+
+// As in the options and in the limits of AWS.
+const MB = 1024 * 1024
 
 export function size(bytes) {
-  const [unit, divisor] = bytes < 1000 ? ['B', 1] : bytes < 1e6 ? ['kB', 1000] : ['MB', 1e6]
-  return `${(bytes / divisor).toLocaleString('en', { maximumFractionDigits: 1 })} ${unit}`
+  const [unit, divisor] = bytes < 1024 ? ['B', 1] : bytes < MB ? ['KB', 1024] : ['MB', MB]
+  return `${decimal(bytes / divisor)} ${unit}`
 }
+
+export const megabytes = (bytes) => decimal(bytes / MB)
+
+const decimal = (value) => value.toLocaleString('en', { maximumFractionDigits: 1 })
 
 export function duration(ms) {
   if (ms < 100) return `${ms.toFixed(1)} ms`
@@ -28,7 +34,7 @@ const REFUSALS = {
   rate: 'rate limit',
   memory: 'memory limit',
   invalid: 'invalid request',
-  incomplete: 'incomplete batch',
+  incomplete: 'incomplete request',
   unavailable: 'unavailable',
 }
 
@@ -37,6 +43,7 @@ export const refusals = (counts) => ranked(counts)
   .filter(([, count]) => count > 0)
   .map(([reason, count]) => `${REFUSALS[reason] ?? words(reason)} ${number(count)}`)
 
+/** The entries, highest count first. */
 export const ranked = (counts) => Object.entries(counts).sort(([a, x], [b, y]) => y - x || a.localeCompare(b))
 
 /** Changes nothing if it need not: a selection stays, and a screen reader is silent. */

@@ -1,18 +1,40 @@
 // The last invocations, each with its reasons when it is expanded, and those in flight.
 
+import { element } from './dom.js'
 import { clone, duration, fill, number, plural, ranked, text, time, words } from './format.js'
 import { keyed } from './keyed.js'
 import { link, only } from './url.js'
 
 // An invocation of a few milliseconds would only flicker.
 const IN_FLIGHT_MS = 300
+// The log of an invocation in the list: half of the lines are its first, half its last.
+const LOG_LINES = 10
 
 const table = document.getElementById('invocations')
+const scroller = table.parentElement
 const none = document.getElementById('uninvoked')
+const newer = document.getElementById('newer')
 
 let shown
+// Those in the table, newest first.
+let listed = []
+// Expanded ones stay until they are closed, also when they are no longer among the last.
+const expanded = new Map()
+
+// What is read or pointed at must not move. Its rows are updated when the pointer or the focus leaves it.
+scroller.addEventListener('pointerleave', () => showRows())
+scroller.addEventListener('focusout', () => setTimeout(showRows))
+newer.addEventListener('click', () => {
+  // The button is hidden by what it does.
+  document.getElementById('invocations-title').focus({ preventScroll: true })
+  showRows(false)
+})
 
 export function showInvocations(view) {
+  if (shown?.stream !== view.stream) {
+    listed = []
+    expanded.clear()
+  }
   shown = view
   text(none, view.transformed ? 'The function has not been invoked yet.' : 'This stream has no function: records are delivered unchanged.')
   showRows()
@@ -23,13 +45,38 @@ export function tick() {
   if (shown?.in_flight.length > 0) showRows()
 }
 
-function showRows() {
+const isHeld = () => listed.length > 0 && (scroller.matches(':hover') || scroller.contains(document.activeElement))
+
+function showRows(held = isHeld()) {
+  if (!shown) return
+  const latest = current()
+  const before = new Set(listed.map(attemptOf))
+  const added = latest.filter((one) => !before.has(attemptOf(one)))
+  listed = held ? stayed(latest) : [...latest, ...outlived(latest)]
+  none.hidden = listed.length > 0
+  scroller.hidden = listed.length === 0
+  newer.hidden = !held || added.length === 0
+  text(newer, `${number(added.length)} new`)
+  keyed(table, listed, keyOf, create, update)
+}
+
+function current() {
   const now = Date.now()
-  const inFlight = shown.in_flight.filter(({ started_ms: started }) => now - started >= IN_FLIGHT_MS)
-  const rows = [...inFlight, ...shown.invocations]
-  none.hidden = rows.length > 0
-  table.parentElement.hidden = rows.length === 0
-  keyed(table, rows, (one) => `${shown.stream} ${one.batch} ${one.attempt} ${one.at_ms ?? ''}`, create, update)
+  return [...shown.in_flight.filter(({ started_ms: started }) => now - started >= IN_FLIGHT_MS), ...shown.invocations]
+}
+
+const attemptOf = ({ batch, attempt }) => `${shown.stream} ${batch} ${attempt}`
+const keyOf = (one) => `${attemptOf(one)} ${one.at_ms ?? ''}`
+
+/** The rows so far. One in flight may be finished by now. */
+function stayed(latest) {
+  const byAttempt = new Map(latest.map((one) => [attemptOf(one), one]))
+  return listed.map((one) => byAttempt.get(attemptOf(one)) ?? one).filter((one) => one.at_ms !== undefined || byAttempt.has(attemptOf(one)))
+}
+
+function outlived(latest) {
+  const keys = new Set(latest.map(keyOf))
+  return [...expanded].filter(([key]) => !keys.has(key)).map(([, one]) => one).sort((a, b) => b.at_ms - a.at_ms)
 }
 
 const create = (one) => (one.started_ms === undefined ? invocation(one) : clone('in-flight'))
@@ -63,6 +110,8 @@ function invocation(one) {
   button.addEventListener('click', () => {
     more.hidden = !more.hidden
     button.ariaExpanded = String(!more.hidden)
+    if (more.hidden) expanded.delete(keyOf(one))
+    else expanded.set(keyOf(one), one)
     const place = more.querySelector('div')
     if (!place.hasChildNodes()) place.append(...details(one))
   })
@@ -70,42 +119,22 @@ function invocation(one) {
 }
 
 function outcome({ outcome: name, records, dropped, failed, error }) {
-  if (name === 'reply' && failed > 0) return { label: `${plural(records, 'record')}, ${number(failed)} failed`, value: 'Part' }
-  if (name === 'reply') return { label: dropped > 0 ? `ok, ${number(dropped)} dropped` : 'ok', value: 'Good' }
+  if (name === 'response' && failed > 0) return { label: `${plural(records, 'record')}, ${number(failed)} failed`, value: 'Part' }
+  if (name === 'response') return { label: dropped > 0 ? `ok, ${number(dropped)} dropped` : 'ok', value: 'Good' }
   return { label: error?.type ? `${error.type}: ${error.message}` : error?.message || words(name), value: 'Evil' }
 }
 
 function details(one) {
   const { batch, failed, error, outcome: name, failed_by_reason: reasons, log } = one
   const parts = []
-  if (name !== 'reply') parts.push(paragraph([words(name), error?.type, error?.message].filter(Boolean).join(': ')))
+  if (name !== 'response') parts.push(element('p', {}, [words(name), error?.type, error?.message].filter(Boolean).join(': ')))
   const counts = ranked(reasons ?? {}).map(([reason, count]) => `${reason} ${number(count)}`)
-  if (counts.length > 0) parts.push(paragraph(`Failed by reason: ${counts.join(', ')}.`))
+  if (counts.length > 0) parts.push(element('p', {}, `Failed by reason: ${counts.join(', ')}.`))
   if (log.length > 0) {
-    const lines = document.createElement('pre')
-    lines.textContent = log.join('\n')
-    lines.tabIndex = 0
-    lines.setAttribute('role', 'group')
-    lines.ariaLabel = 'The first lines of the function’s log'
-    parts.push(paragraph('The first lines of the function’s log:'), lines)
+    const title = log.length < LOG_LINES ? 'The function’s log' : 'The first and the last lines of the function’s log'
+    parts.push(element('p', {}, `${title}:`), element('pre', { tabindex: '0', role: 'group', 'aria-label': title }, log.join('\n')))
   }
-  const links = document.createElement('p')
-  links.className = 'actions'
-  links.append(anchor('Records of this batch', { batch }))
-  if (failed > 0) links.append(anchor('Failed records of this batch', { batch, outcome: 'failed' }))
-  parts.push(links)
+  const records = (label, changes) => element('a', { href: link(only({ tab: 'records', batch: String(batch), ...changes })) }, label)
+  parts.push(element('p', { class: 'actions' }, records('Records of this batch', {}), failed > 0 && records('Failed records of this batch', { outcome: 'failed' })))
   return parts
-}
-
-function paragraph(content) {
-  const place = document.createElement('p')
-  place.textContent = content
-  return place
-}
-
-function anchor(label, changes) {
-  const place = document.createElement('a')
-  place.textContent = label
-  place.href = link(only({ tab: 'records', ...changes }))
-  return place
 }

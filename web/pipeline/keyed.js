@@ -12,7 +12,8 @@ export function keyed(list, items, keyOf, create, update = () => {}) {
     update(element, item)
     return element
   })
-  for (const element of known.values()) if (!wanted.includes(element)) element.remove()
+  const stay = new Set(wanted)
+  for (const element of known.values()) if (!stay.has(element)) element.remove()
   const first = list.querySelectorAll(':scope > thead, :scope > caption').length
   wanted.forEach((element, index) => {
     const place = list.children[first + index]

@@ -1,5 +1,7 @@
 // The names and pictures of the mysfits. The stream has ids only, so they come from the service.
 
+import { get } from './api.js'
+
 const RETRY_MS = 10_000
 
 let mysfits = new Map()
@@ -22,8 +24,8 @@ export function nameMysfits() {
 
 async function fetchNames() {
   try {
-    const { mysfitsUrl } = await (await fetch('../config.json')).json()
-    const list = await (await fetch(`${mysfitsUrl.replace(/\/+$/, '')}/mysfits`, { credentials: 'omit' })).json()
+    const { mysfitsUrl } = await get('../config.json')
+    const list = await get(`${mysfitsUrl.replace(/\/+$/, '')}/mysfits`, {}, { credentials: 'omit' })
     mysfits = new Map((list.mysfits ?? []).map((one) => [one.mysfitId, one]))
     for (const callback of callbacks) callback()
   } catch {

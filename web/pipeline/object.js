@@ -1,18 +1,21 @@
 // The dialog with the lines of one object.
 
+import { fetchOk, objectUrl, ResponseError } from './api.js'
 import { copyButton } from './copy-button.js'
 import { clone, fill, number, plural } from './format.js'
 import { coloured } from './json.js'
 
 // An object may have a million lines. A button shows more of them.
 const LINES = 300
+const PROBLEMS = {
+  404: 'This object is no longer listed, or no longer in storage.',
+  503: 'Other objects are read as a whole at this moment. Try again.',
+}
 
 const dialog = document.getElementById('object')
 const part = (name) => dialog.querySelector(`[data-${name}]`)
 
 let open
-
-export const addressOf = (stream, path, options = {}) => `object?${new URLSearchParams({ stream, path, ...options })}`
 
 part('close').addEventListener('click', () => dialog.close())
 dialog.addEventListener('click', (event) => {
@@ -31,8 +34,8 @@ part('copy').replaceWith(copyButton('Copy', 'the key', () => part('path').textCo
 export function openObject(stream, object) {
   document.getElementById('object-title').textContent = { delivered: 'Delivered', error: 'Error output', backup: 'Source backup' }[object.kind] ?? object.kind
   part('path').textContent = object.path
-  part('plain').href = addressOf(stream, object.path, { whole: true })
-  part('download').href = addressOf(stream, object.path, { download: true })
+  part('plain').href = objectUrl(stream, object.path, { whole: true })
+  part('download').href = objectUrl(stream, object.path, { download: true })
   open = { stream, object }
   if (!dialog.open) dialog.showModal()
   load(false)
@@ -47,7 +50,7 @@ async function load(whole) {
   part('more').hidden = true
   part('whole').hidden = true
   part('lines').replaceChildren()
-  const fetched = await fetchText(addressOf(stream, object.path, whole ? { whole } : {}))
+  const fetched = await fetchText(objectUrl(stream, object.path, whole ? { whole } : {}))
   // Another object may be open by now.
   if (open !== current) return
   if (fetched.problem) {
@@ -61,13 +64,11 @@ async function load(whole) {
 
 async function fetchText(url) {
   try {
-    const response = await fetch(url)
-    if (response.status === 404) return { problem: 'This object is no longer listed, or no longer in storage.' }
-    if (response.status === 503) return { problem: 'Other objects are read as a whole at this moment. Try again.' }
-    if (!response.ok) throw new Error(`HTTP ${response.status}`)
+    const response = await fetchOk(url)
     return { text: await response.text(), truncated: response.headers.get('x-truncated') === 'true' }
-  } catch {
-    return { problem: 'The object could not be fetched. Close this and try again.' }
+  } catch (error) {
+    const problem = error instanceof ResponseError ? PROBLEMS[error.status] : undefined
+    return { problem: problem ?? 'The object could not be fetched. Close this and try again.' }
   }
 }
 

@@ -1,9 +1,10 @@
 // The last objects, by full key.
 
+import { objectUrl } from './api.js'
 import { copyButton } from './copy-button.js'
 import { clone, fill, plural, size, time } from './format.js'
 import { keyed } from './keyed.js'
-import { addressOf, openObject } from './object.js'
+import { openObject } from './object.js'
 
 const list = document.getElementById('objects')
 
@@ -27,6 +28,6 @@ function item(stream, object) {
   place.querySelector('.tag').dataset.value = { delivered: 'Good', error: 'Evil' }[object.kind] ?? ''
   button.addEventListener('click', () => openObject(stream, object))
   place.querySelector('[data-copy]').replaceWith(copyButton('Copy', `the key ${object.path}`, () => object.path))
-  place.querySelector('[data-download]').href = addressOf(stream, object.path, { download: true })
+  place.querySelector('[data-download]').href = objectUrl(stream, object.path, { download: true })
   return place
 }

@@ -12,6 +12,12 @@ export const OUTCOMES = {
   split: 'Split',
 }
 
+/** The error code of a record that the function returned as failed. */
+export const RETURNED_AS_FAILED = 'Lambda.ProcessingFailedStatus'
+
+/** The name of the sum of the reasons that are not among the most frequent. */
+export const OTHER_REASONS = 'other'
+
 export const inFlight = (outcome) => ['buffered', 'in_function', 'waiting'].includes(outcome)
 
 export const outcomeTag = (outcome) => element('span', { class: 'tag', 'data-outcome': outcome }, OUTCOMES[outcome] ?? outcome)

@@ -33,31 +33,38 @@ function show(row, one, chosen) {
     failed: count(one.failed),
     refused: count(one.refused),
     backlog: count(one.backlog),
-    rate: one.accepted_per_second === undefined ? '–' : rate(one.accepted_per_second),
+    accepting: now(one.accepted_per_second),
+    delivering: now(one.delivered_per_second),
   })
   badges(row.querySelector('[data-badges]'), one.problems)
 }
 
-function streamProblems({ stream, failed, refused, storage_error: storage }) {
+/** A rate that is not 0. */
+const now = (perSecond) => (perSecond > 0 ? rate(perSecond) : '')
+
+function streamProblems({ stream, failed, refused, storage_error: storage, failed_per_second: failing, refused_per_second: refusing }) {
   return [
-    refused > 0 && { label: `${number(refused)} refused` },
-    failed > 0 && { label: `${number(failed)} failed`, href: link({ ...only({ tab: 'records', outcome: 'failed' }), stream }) },
-    storage && { label: 'storage refuses', title: storage },
+    refused > 0 && { name: 'refused', label: withRate(`${number(refused)} refused`, refusing) },
+    failed > 0 && { name: 'failed', label: withRate(`${number(failed)} failed`, failing), href: link({ ...only({ tab: 'records', outcome: 'failed' }), stream }) },
+    storage && { name: 'storage', label: 'storage refuses', title: storage },
   ].filter(Boolean)
 }
+
+/** What fails at this moment differs from what failed an hour ago. */
+const withRate = (label, perSecond) => (perSecond > 0 ? `${label}, ${rate(perSecond)} now` : label)
 
 /** Its counts are requests, not records. */
 function collectorRow({ responded, failed, timed_out: timedOut, refused, refused_by_reason: reasons }) {
   const problems = [
-    refused > 0 && { label: `${plural(refused, 'request')} refused`, title: refusals(reasons).join(', ') },
-    failed > 0 && { label: `${plural(failed, 'request')} failed` },
-    timedOut > 0 && { label: `${plural(timedOut, 'request')} timed out` },
+    refused > 0 && { name: 'refused', label: `${plural(refused, 'request')} refused`, title: refusals(reasons).join(', ') },
+    failed > 0 && { name: 'failed', label: `${plural(failed, 'request')} failed` },
+    timedOut > 0 && { name: 'timed out', label: `${plural(timedOut, 'request')} timed out` },
   ].filter(Boolean)
   return { name: 'Collector (requests)', accepted: responded + failed + timedOut, failed: failed + timedOut, refused, problems }
 }
 
 function badges(place, problems) {
-  keyed(place, problems, ({ label, href }) => `${href ? 'a' : 'span'} ${label.replace(/^[\d,]+ /, '')}`, ({ href }) => {
+  keyed(place, problems, ({ name }) => name, ({ href }) => {
     const badge = document.createElement(href ? 'a' : 'span')
     badge.className = 'tag'
     badge.dataset.value = 'Evil'

@@ -1,5 +1,6 @@
 // The plots of the last 15 minutes. They are fetched while they are visible.
 
+import { get } from './api.js'
 import { duration, number, rate } from './format.js'
 import { createPlot } from './plot.js'
 import { only } from './url.js'
@@ -75,13 +76,11 @@ async function poll() {
   polledAt = now
   const stream = chosen
   try {
-    const response = await fetch(`history?${new URLSearchParams({ stream })}`)
-    if (!response.ok) return
-    const history = await response.json()
+    const history = await get('history', { stream })
     // Another stream may be chosen by now.
     if (stream === chosen) for (const plot of plots) plot.show(history)
   } catch {
-    // The badge at the top says that the connection is lost. The next poll tries again.
+    // The badge at the top says that the connection is lost, or the stream is deleted. The next poll tries again.
   }
 }
 
@@ -91,7 +90,7 @@ function perSecond(history, column) {
   return history[column].map((count, index, { length }) => (index === length - 1 ? null : count / seconds))
 }
 
-/** The failed records of one bucket. */
+/** The failed records of one bucket. The end of a search is inclusive. */
 function failed(atMs, bucketMs) {
-  return only({ tab: 'records', outcome: 'failed', from: String(atMs), to: String(atMs + bucketMs) })
+  return only({ tab: 'records', outcome: 'failed', from: String(atMs), to: String(atMs + bucketMs - 1) })
 }

@@ -3,6 +3,7 @@
 import { get } from './api.js'
 import { element, forReaders, visible } from './dom.js'
 import { number, plural, text } from './format.js'
+import { keyed } from './keyed.js'
 import { mysfit, nameMysfits, onMysfits, showPicture } from './mysfits.js'
 import { ranks } from './ranks.js'
 
@@ -85,27 +86,14 @@ export function createRanking() {
     text(note, compared
       ? `The change is against the ${minutes === 1 ? 'minute' : plural(minutes, 'minute')} before. The current minute counts so far.`
       : 'The 15 minutes before are not kept, so there is no change of rank.')
-    showRows(rows)
-  }
-
-  /** A value keeps its row, so that only what differs is drawn. */
-  function showRows(rows) {
-    const former = new Map([...body.children].map((row) => [row.dataset.value, row]))
-    const wanted = rows.map((one) => {
-      const row = former.get(one.value) ?? emptyRow(one.value)
-      fillRow(row, one, field.value === 'mysfitId' ? mysfit(one.value) : undefined)
-      return row
-    })
-    for (const row of former.values()) if (!wanted.includes(row)) row.remove()
-    wanted.forEach((row, index) => {
-      if (body.children[index] !== row) body.insertBefore(row, body.children[index] ?? null)
-    })
+    const nameOf = (value) => (field.value === 'mysfitId' ? mysfit(value) : undefined)
+    keyed(body, rows, ({ value }) => value, emptyRow, (row, one) => fillRow(row, one, nameOf(one.value)))
   }
 
   return { place, show }
 }
 
-function emptyRow(value) {
+function emptyRow({ value }) {
   const picture = element('img', { alt: '', width: 26, height: 26, hidden: true })
   return element('tr', { 'data-value': value },
     element('td', { class: 'rank' }), element('td', { class: 'change' }), element('th', { scope: 'row' }, picture, element('span')),

@@ -1,50 +1,53 @@
-// Why a record failed: Firehose's code, the function's reason, and what the function logged.
+// Why a record failed: what the function logged about it, the invocation's error, and Firehose's code.
 
 import { element } from './dom.js'
-import { number } from './format.js'
+import { number, ranked, words } from './format.js'
 import { coloured } from './json.js'
+import { RETURNED_AS_FAILED } from './outcomes.js'
+
+const INVOCATION_ERRORS = ['Lambda.FunctionError', 'Lambda.FunctionTimedOut']
 
 /** Undefined if the record has not failed. */
-export function whyFailed({ outcome, code, message, reason, log, batch }) {
+export function whyFailed(record) {
+  const { outcome, code, message } = record
   if (outcome !== 'failed') return undefined
-  const attempt = batch?.attempts.at(-1)
   return element('section', { class: 'notice bad why-failed', 'data-why': true },
     element('h3', {}, 'Why it failed'),
     element('dl', {},
-      functionReason(reason, log, attempt),
+      cause(record),
       code && [element('dt', {}, 'Firehose’s error code'), element('dd', {}, element('code', {}, code), message && ` ${message}`)]))
 }
 
-function functionReason(reason, log, attempt) {
-  if (reason) return [element('dt', {}, 'The function’s reason'), element('dd', { 'data-reason': 'logged' }, element('strong', {}, reason))]
-  if (attempt?.error) {
-    const { type, message } = attempt.error
-    return [element('dt', {}, 'The function’s error'), element('dd', { 'data-reason': 'error' }, element('strong', {}, type), ` ${message}`)]
+/** A function has a reason only for a record that it returned as failed. Of other failures, Firehose's message says all. */
+function cause({ code, reason, error, log, batch }) {
+  const attempt = batch?.attempts.at(-1)
+  if (INVOCATION_ERRORS.includes(code)) {
+    const known = error ?? (attempt && words(attempt.outcome))
+    return known && [element('dt', {}, 'The invocation’s error'), element('dd', { 'data-reason': 'error' }, element('strong', {}, known))]
   }
-  if (attempt?.outcome !== 'reply' || log.length > 0) return undefined
-  return [element('dt', {}, 'The function’s reason'),
-    element('dd', { 'data-reason': 'not-logged' }, element('strong', {}, 'not logged'), element('br'), notLogged(attempt))]
+  if (code !== RETURNED_AS_FAILED) return undefined
+  const title = element('dt', {}, 'The function’s reason')
+  if (reason) return [title, element('dd', { 'data-reason': 'logged' }, element('strong', {}, reason))]
+  return [title, element('dd', { 'data-reason': 'not-logged' },
+    element('strong', {}, 'not logged'), element('br'), batch?.log_forgotten ? FORGOTTEN : notLogged(attempt, log))]
 }
 
-function notLogged({ failed_by_reason: counts }) {
-  const reasons = Object.entries(counts ?? {}).sort(([, x], [, y]) => y - x).map(([name, count]) => `${name} ${number(count)}`)
-  const words = 'The function logged no line about this record.'
+function notLogged(attempt, log) {
+  const reasons = ranked(attempt?.failed_by_reason ?? {}).map(([name, count]) => `${name} ${number(count)}`)
+  const words = `The function logged ${log.length > 0 ? 'no reason' : 'no line'} about this record.`
   return reasons.length > 0 ? `${words} Reasons in this invocation: ${reasons.join(', ')}.` : words
 }
 
-export const recordLog = ({ log }) => log.length > 0 ? section('The function’s log about this record', log, 'record') : undefined
+export const FORGOTTEN = 'The attempts and the log of this batch were kept until newer batches displaced them.'
 
-/** The lines of the last attempt, for a failed record that no line is about. */
-export function attemptLog({ outcome, log, batch }) {
-  const attempt = batch?.attempts.at(-1)
-  if (outcome !== 'failed' || log.length > 0 || !attempt?.log.length) return undefined
-  return section(`The function’s log in attempt ${attempt.attempt}`, attempt.log, 'attempt', attempt.log_truncated)
+export function recordLog({ log }) {
+  const title = 'The function’s log about this record'
+  return log.length > 0 ? element('section', { 'data-log': 'record' }, element('h3', {}, title), logLines(title, log)) : undefined
 }
 
-const section = (title, lines, about, truncated = false) =>
-  element('section', { 'data-log': about }, element('h3', {}, title), logLines(title, lines, truncated))
-
-export function logLines(label, lines, truncated) {
-  return element('ol', { class: 'log', tabindex: '0', 'aria-label': label }, lines.map((line) => element('li', {}, line.startsWith('{') ? coloured(line) : element('code', {}, line))),
-    truncated && element('li', { class: 'detail' }, 'The lines after these are not kept.'))
+/** Of a truncated log, the first half of the lines and the last half are kept. */
+export function logLines(label, lines, truncated = false) {
+  const items = lines.map((line) => element('li', {}, line.startsWith('{') ? coloured(line) : element('code', {}, line)))
+  if (truncated) items.splice(Math.floor(lines.length / 2), 0, element('li', { class: 'detail' }, 'Lines in the middle are not kept.'))
+  return element('ol', { class: 'log', tabindex: '0', 'aria-label': label }, items)
 }

@@ -6,7 +6,7 @@ import { element, moment, replaceBody, visible } from './dom.js'
 import { size, text } from './format.js'
 import { payload } from './json.js'
 import { inFlight, outcomeTag } from './outcomes.js'
-import { attemptLog, recordLog, whyFailed } from './reason.js'
+import { recordLog, whyFailed } from './reason.js'
 import { timeline } from './timeline.js'
 import { link } from './url.js'
 
@@ -29,9 +29,10 @@ export function createRecordView() {
   let record
   let shown
   let loading = false
+  let gone = false
 
   setInterval(() => {
-    if (key && !loading && (record === undefined || unsettled(record)) && visible(place)) load()
+    if (key && !loading && !gone && (record === undefined || unsettled(record)) && visible(place)) load()
   }, POLL_MS)
   setInterval(() => {
     const since = place.querySelector('[data-since]')
@@ -46,6 +47,7 @@ export function createRecordView() {
       stream = nextStream
       id = nextId
       record = shown = undefined
+      gone = false
       text(name, id)
       replaceBody(body, element('p', { class: 'none' }, 'Fetching…'))
       load()
@@ -71,7 +73,7 @@ export function createRecordView() {
     const now = JSON.stringify(found)
     if (now === shown) return
     shown = now
-    replaceBody(body, summary(found), whyFailed(found), recordLog(found), bytes(found), timeline(found, stream), attemptLog(found))
+    replaceBody(body, summary(found), whyFailed(found), recordLog(found), bytes(found, stream), timeline(found, stream))
   }
 
   function showProblem(error) {
@@ -80,7 +82,7 @@ export function createRecordView() {
       return
     }
     // No more requests: a record that is gone stays so.
-    record = { outcome: 'dropped' }
+    gone = true
     shown = undefined
     const message = error.status === 404
       ? 'This record is no longer kept, or never was. The pipeline keeps the latest records only; the delivered objects have all.'
@@ -103,17 +105,17 @@ function summary({ outcome, at_ms: at, bytes, key, number }) {
     element('span', {}, `number ${number}`))
 }
 
-function bytes({ data, output, outcome, batch }) {
+function bytes({ data, output, outcome }, stream) {
   return element('div', { class: 'payloads' },
     bytesOf('original', 'Original bytes', data),
-    output ? bytesOf('enriched', 'Enriched line', output) : element('section', {}, element('h3', {}, 'Enriched line'), element('p', { class: 'none' }, noOutput(outcome, batch))))
+    output ? bytesOf('enriched', 'Enriched line', output) : element('section', {}, element('h3', {}, 'Enriched line'), element('p', { class: 'none' }, noOutput(outcome, stream.summary.transformed))))
 }
 
-function noOutput(outcome, batch) {
+function noOutput(outcome, transformed) {
   if (outcome === 'failed') return 'None: the record failed. The original bytes are in the error output.'
   if (outcome === 'dropped') return 'None: the function dropped the record.'
   if (outcome === 'split') return 'None: its parts are records of their own.'
-  if (outcome === 'delivered' || (outcome === 'waiting' && !batch?.function)) return 'No function: the record is delivered unchanged.'
+  if (!transformed || ['delivered', 'waiting'].includes(outcome)) return 'No function: the record is delivered unchanged.'
   return 'The function has not returned it yet.'
 }
 

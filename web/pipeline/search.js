@@ -2,15 +2,14 @@
 
 import { element, forReaders } from './dom.js'
 import { OUTCOMES } from './outcomes.js'
-import { go, link } from './url.js'
+import { go, link, only } from './url.js'
 
-export const FILTERS = ['text', 'key', 'outcome', 'reason', 'batch', 'from', 'to']
+const FILTERS = ['text', 'key', 'outcome', 'reason', 'batch', 'from', 'to']
 const TIMES = ['from', 'to']
-const NONE = Object.fromEntries(FILTERS.map((name) => [name, undefined]))
 
 export const filters = (state) => Object.fromEntries(FILTERS.map((name) => [name, state[name]]))
 export const filtered = (state) => FILTERS.some((name) => state[name])
-export const clearLink = (control) => element('a', { href: link(NONE), 'data-control': control }, 'Clear the filters')
+export const clearLink = (control) => element('a', { href: link(only({ tab: 'records' })), 'data-control': control }, 'Clear the filters')
 
 /** Returns the form and `show(state, keyed)`, which changes no value that the visitor edits unless the URL has changed. */
 export function searchForm() {
@@ -22,7 +21,7 @@ export function searchForm() {
     from: element('input', { type: 'datetime-local', name: 'from', step: '1' }),
     to: element('input', { type: 'datetime-local', name: 'to', step: '1' }),
   }
-  const labels = { text: 'Text or id', key: 'Partition key', outcome: 'Outcome', reason: 'Reason or error code', from: 'From', to: 'To' }
+  const labels = { text: 'Text or id', key: 'Partition key', outcome: 'Outcome', reason: 'Reason, error or code', from: 'From', to: 'To' }
   const fields = Object.fromEntries(Object.entries(inputs).map(([name, input]) =>
     [name, element('label', { class: 'field', 'data-field': name }, element('span', {}, labels[name]), input)]))
   const { from, to, ...others } = fields

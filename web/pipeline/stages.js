@@ -1,8 +1,10 @@
 // The stages of the chosen stream, from the source to the destination.
 
 import { isLive } from './connection.js'
+import { element } from './dom.js'
 import { number, plural, ranked, refusals, size, text } from './format.js'
 import { keyed } from './keyed.js'
+import { OTHER_REASONS } from './outcomes.js'
 import { link, only } from './url.js'
 
 const all = (selector) => document.querySelectorAll(selector)
@@ -32,7 +34,7 @@ export function showStages(view) {
   }
   notice('refused').classList.toggle('some', view.refused > 0)
   text(detail('refused'), refusals(view.refused_by_reason).join(', '))
-  const { invocations, functions } = view.in_lambda
+  const { invocations, functions } = view.in_function
   const retries = view.retries ? `, ${plural(view.retries, 'retry', 'retries')}` : ''
   text(detail('invocations'), plural(invocations, 'invocation'))
   text(detail('functions'), view.transformed ? `${plural(functions, 'function')}${retries}` : 'no function')
@@ -70,9 +72,9 @@ export function countDown() {
 }
 
 /** The records that have entered each stage. */
-function passed({ accepted, buffered, in_lambda: inLambda, waiting }) {
+function passed({ accepted, buffered, in_function: inFunction, waiting }) {
   const left = accepted - buffered.records
-  return { buffered: accepted, in_lambda: left, waiting: left - inLambda.records, outcome: left - inLambda.records - waiting.records }
+  return { buffered: accepted, in_function: left, waiting: left - inFunction.records, outcome: left - inFunction.records - waiting.records }
 }
 
 const still = matchMedia('(prefers-reduced-motion: reduce)')
@@ -94,22 +96,22 @@ function moveDots(before, now) {
   }
 }
 
-/** Each code and reason leads to its records. */
+/** Each code and reason leads to its records, except the sum of other reasons, which no record has. */
 function showFailures(view) {
   notice('failures').hidden = view.failed === 0
   for (const list of all('[data-failures]')) {
     const counts = ranked(view[list.dataset.failures])
     list.parentElement.hidden = counts.length === 0
-    keyed(list, counts, ([name]) => name, ([name]) => {
-      const item = document.createElement('li')
-      const anchor = document.createElement('a')
-      anchor.append(document.createElement('code'), ' ', document.createElement('span'))
-      anchor.firstElementChild.textContent = name
-      item.append(anchor)
-      return item
-    }, (item, [name, count]) => {
-      item.firstElementChild.href = link(only({ tab: 'records', outcome: 'failed', reason: name }))
-      text(item.querySelector('span'), number(count))
+    keyed(list, counts, ([name]) => name, failure, (item, [name, count]) => {
+      const anchor = item.querySelector('a')
+      if (anchor) anchor.href = link(only({ tab: 'records', outcome: 'failed', reason: name }))
+      text(item.querySelector('[data-failed]'), number(count))
     })
   }
+}
+
+function failure([name]) {
+  const label = element('code', {}, name)
+  const count = element('span', { 'data-failed': true })
+  return element('li', {}, name === OTHER_REASONS ? element('span', {}, label, ' ', count) : element('a', {}, label, ' ', count))
 }

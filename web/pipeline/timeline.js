@@ -1,14 +1,13 @@
 // The way of a record as a list of steps: accepted, buffered, batch, attempts, result, object.
 
+import { objectUrl } from './api.js'
+import { attemptSteps } from './attempts.js'
 import { copyButton } from './copy-button.js'
 import { element, moment } from './dom.js'
-import { duration, number, plural, size } from './format.js'
+import { duration, number, size } from './format.js'
 import { OUTCOMES } from './outcomes.js'
-import { logLines } from './reason.js'
-import { FILTERS } from './search.js'
-import { link } from './url.js'
+import { link, only } from './url.js'
 
-const TAGS = { good: 'Good', partial: 'Part', bad: 'Evil' }
 // `object` responds with the first 256 KiB unless it is asked for the whole object.
 const VIEWED_BYTES = 256 * 1024
 
@@ -18,7 +17,7 @@ export function timeline(record, { name }) {
     accepted(record),
     buffered(record),
     batch?.function && inBatch(record),
-    ...(batch?.attempts ?? []).map(attempted),
+    ...attemptSteps(record, step),
     result(record),
     record.object && stored(record.object, name),
   ]
@@ -48,38 +47,22 @@ function buffered({ at_ms: at, outcome, batch }) {
 }
 
 function inBatch({ batch, outcome }) {
-  const none = Object.fromEntries(FILTERS.map((filter) => [filter, undefined]))
-  const href = link({ ...none, record: undefined, batch: String(batch.batch) })
+  const href = link(only({ tab: 'records', batch: String(batch.batch) }))
   return step('batch', `Batch ${number(batch.batch)}`, batch.at_ms, outcome === 'in_function' && 'now',
     detail(`record ${number(batch.position + 1)} of ${number(batch.records)}, for `, element('code', {}, batch.function), ' ',
       element('a', { href, 'data-control': 'batch' }, 'Records of this batch')))
 }
 
-function attempted(attempt) {
-  const { outcome, failed = 0, dropped = 0, ok, error } = attempt
-  const value = outcome !== 'reply' ? 'bad' : failed > 0 ? 'partial' : 'good'
-  const counts = ok === undefined ? undefined
-    : [`${number(ok)} ok`, dropped && `${number(dropped)} dropped`, failed && `${number(failed)} failed`].filter(Boolean).join(', ')
-  const logTitle = `Log of attempt ${attempt.attempt}`
-  const facts = [`took ${duration(attempt.milliseconds)}`, `${attempt.cold ? 'cold' : 'warm'} start`, attempt.service_requests && `${plural(attempt.service_requests, 'request')} to the service`, counts]
-  return step('attempt', `Attempt ${attempt.attempt}`, attempt.at_ms, value,
-    element('p', {}, element('span', { class: 'tag', 'data-value': TAGS[value] }, outcome === 'reply' ? 'response' : outcome.replaceAll('_', ' '))),
-    detail(facts.filter(Boolean).join(', ')),
-    error && element('p', {}, element('code', { class: 'error-type' }, error.type), ` ${error.message}`),
-    attempt.log.length > 0 && element('details', {},
-      element('summary', { 'data-control': `log ${attempt.attempt}` }, `${logTitle}, ${plural(attempt.log.length, 'line')}`), logLines(logTitle, attempt.log, attempt.log_truncated)))
-}
-
-function result({ outcome, code, reason }) {
+function result({ outcome, code, reason, error }) {
   if (['buffered', 'in_function'].includes(outcome)) return undefined
   const value = { delivered: 'good', failed: 'bad', waiting: 'now' }[outcome]
-  const why = [reason, code].filter(Boolean).join(', ')
+  const why = [reason ?? error, code].filter(Boolean).join(', ')
   return step('result', OUTCOMES[outcome] ?? outcome, undefined, value, why && detail(element('code', {}, why)))
 }
 
 function stored({ path, kind, offset, bytes, at_ms: at }, stream) {
   const whole = offset + bytes > VIEWED_BYTES ? { whole: 'true' } : {}
-  const href = `object?${new URLSearchParams({ stream, path, ...whole })}`
+  const href = objectUrl(stream, path, whole)
   const kinds = { delivered: 'Delivered object', error: 'Object of the error output', backup: 'Source backup' }
   return step('object', kinds[kind] ?? kind, at, kind === 'error' ? 'bad' : 'good',
     element('p', {}, element('code', { 'data-object-path': true }, path)),

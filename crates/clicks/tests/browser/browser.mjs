@@ -342,7 +342,7 @@ async function screenshots(pipeline) {
     await put(mysfits.flatMap((mysfit, index) => Array(Math.ceil(most / (1 + index / 3))).fill(mysfit.mysfitId)))
     if (most === 12) await put(['00000000-0000-4000-8000-000000000000'])
     await reached(pipeline, 'accepted', before.accepted + 1)
-    await pipeline.waitForFunction(() => ['buffered', 'in_lambda', 'waiting'].every((name) =>
+    await pipeline.waitForFunction(() => ['buffered', 'in_function', 'waiting'].every((name) =>
       document.querySelector(`[data-count=${name}]`).textContent === '0'))
   }
   await put(mysfits.map(({ mysfitId }) => mysfitId))

@@ -1,8 +1,8 @@
 // Tests the records, the reasons and the analysis on the pipeline page of a running `clicks up` with the click stream.
 //
-//   npm ci && node records.mjs PAGE_URL FIREHOSE_URL
+//   npm ci && node records.mjs PAGE_URL FIREHOSE_URL [STREAM_OF_A_FUNCTION_THAT_FAILS]
 //
-// Its function's buffer must hold all records of one request, so that they are one batch. No other client may put records.
+// The third argument is a stream whose function responds to each invocation with an error; without it, that case is skipped. The click stream's function buffer must hold all records of one request, so that they are one batch. No other client may put records.
 
 import assert from 'node:assert/strict'
 import axe from 'axe-core'
@@ -20,9 +20,9 @@ const UNKNOWN = '00000000-0000-4000-8000-000000000000'
 const DESKTOP = { width: 1280, height: 800 }
 const PHONE = { width: 360, height: 740 }
 
-const [pageUrl, firehoseUrl] = process.argv.slice(2)
+const [pageUrl, firehoseUrl, failingStream] = process.argv.slice(2)
 if (!firehoseUrl) {
-  console.error('Usage: node records.mjs PAGE_URL FIREHOSE_URL')
+  console.error('Usage: node records.mjs PAGE_URL FIREHOSE_URL [STREAM_OF_A_FUNCTION_THAT_FAILS]')
   process.exit(2)
 }
 const base = new URL('pipeline/', pageUrl).href
@@ -38,7 +38,7 @@ const logged = {
   },
 }
 const notLogged = {
-  row: (page) => rows(page).filter({ hasNotText: 'unknown_key' }).getByRole('link'),
+  row: (page) => rows(page).filter({ hasText: 'not logged' }).getByRole('link'),
   async shown(page) {
     await page.locator('[data-reason=not-logged]', { hasText: `Reasons in this invocation: unknown_key ${FAILED}.` }).waitFor()
     await page.locator('[data-log=attempt] li').first().waitFor()
@@ -63,6 +63,11 @@ try {
   await check('a link is copied and opens the same view', () => shared(context, page))
   await check('an unknown record, and filters without a record, say so', () => nothing(page))
   await check('the analysis ranks the mysfits and has SQL to copy', () => analysis(page))
+  await check('invocations do not move under the pointer, and an expanded one stays', () => invocations(page, mysfitId))
+  await check('a record of a stream without a function is delivered unchanged', () => unchanged(page))
+  await check('a failure of Firehose has no reason of a function', () => firehoseFailure(page))
+  if (failingStream) await check('an exception is the invocation’s error, once for all attempts', () => exception(page))
+  else console.log('skipped an exception: no stream of a function that fails is given')
   for (const colorScheme of ['light', 'dark']) {
     for (const viewport of [DESKTOP, PHONE]) {
       await check(`axe finds nothing in ${colorScheme} mode, ${viewport.width} px wide`, () => accessible({ colorScheme, viewport }, record))
@@ -115,31 +120,59 @@ async function putClicks() {
 }
 
 async function put(clicks) {
-  const headers = { 'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': 'Firehose_20150804.PutRecordBatch' }
-  const Records = clicks.map((click) => ({ Data: Buffer.from(JSON.stringify(click)).toString('base64') }))
-  const response = await fetch(firehoseUrl, { method: 'POST', headers, body: JSON.stringify({ DeliveryStreamName: STREAM, Records }) })
-  assert.equal(response.status, 200, 'PutRecordBatch')
-  assert.equal((await response.json()).FailedPutCount, 0)
+  await putTexts(STREAM, clicks.map((click) => JSON.stringify(click)))
+}
+
+async function putTexts(stream, texts) {
+  const Records = texts.map((text) => ({ Data: Buffer.from(text).toString('base64') }))
+  const { FailedPutCount } = await call('PutRecordBatch', { DeliveryStreamName: stream, Records })
+  assert.equal(FailedPutCount, 0)
+}
+
+async function create(stream, more = {}) {
+  const destination = {
+    RoleARN: 'arn:aws:iam::123456789012:role/firehose',
+    BucketARN: `arn:aws:s3:::${stream}`,
+    // The least that dynamic partitioning accepts.
+    BufferingHints: { SizeInMBs: 64, IntervalInSeconds: 0 },
+    ...more,
+  }
+  await call('CreateDeliveryStream', { DeliveryStreamName: stream, ExtendedS3DestinationConfiguration: destination })
+}
+
+async function call(operation, input) {
+  const headers = { 'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': `Firehose_20150804.${operation}` }
+  const response = await fetch(firehoseUrl, { method: 'POST', headers, body: JSON.stringify(input) })
+  assert.equal(response.status, 200, `${operation}: ${await response.clone().text()}`)
+  return response.json()
 }
 
 /** From the default view, with clicks of the mouse only. */
 async function reason(context, chosen) {
   const page = await context.newPage()
+  // The page's own navigation keeps the window. A key on a link is a click too, without a button's count.
+  await page.addInitScript(() => {
+    window.mouseClicks = 0
+    addEventListener('click', ({ isTrusted, detail }) => { window.mouseClicks += Number(isTrusted && detail > 0) }, true)
+  })
   await page.goto(base)
   const figure = page.locator('figure[data-plot=failures]')
-  const bar = await page.waitForFunction((selector) => JSON.parse(document.querySelector(selector)?.dataset.bars ?? '[]').at(-1), 'figure[data-plot=failures]')
-  let clicks = 0
-  const { x, y } = await bar.jsonValue()
+  // All failed records are in the plot when it is fetched again.
+  const bar = await page.waitForFunction((wanted) => {
+    const bars = JSON.parse(document.querySelector('figure[data-plot=failures]')?.dataset.bars ?? '[]')
+    return bars.reduce((sum, { failed }) => sum + failed, 0) === wanted && bars.at(-1)
+  }, FAILED)
+  const { x, y, failed } = await bar.jsonValue()
   await figure.click({ position: { x, y } })
-  clicks++
   await page.locator('#tab-records').waitFor()
+  await rowsAre(page, failed)
   const query = new URL(page.url()).searchParams
   assert.deepEqual([query.get('tab'), query.get('outcome')], ['records', 'failed'])
   assert.equal(await page.getByLabel('Follow').isChecked(), false, 'a list with a time does not follow')
   await chosen.row(page).first().click()
-  clicks++
   await chosen.shown(page)
-  assert.ok(clicks <= 3, `${clicks} clicks`)
+  const clicks = await page.evaluate(() => window.mouseClicks)
+  assert.ok(clicks > 0 && clicks <= 3, `${clicks} clicks`)
   // The URL is the view.
   const other = await context.newPage()
   await other.goto(page.url())
@@ -166,10 +199,16 @@ async function search(page, mysfitId) {
   await page.getByLabel('Text or id').fill('')
   await page.getByRole('button', { name: 'Search' }).click()
   await rowsAre(page, FAILED)
-  await page.getByLabel('Reason or error code').fill('unknown_k')
+  await page.getByLabel('Reason, error or code').fill('unknown_k')
   await page.keyboard.press('Enter')
   await rowsAre(page, LOGGED)
   await page.getByText(/^Searched the \d+ latest records/).waitFor()
+  await page.getByText(/^The function counts/).waitFor({ state: 'hidden' })
+  await page.getByLabel('Reason, error or code').fill('unknown_key')
+  await page.keyboard.press('Enter')
+  await page.getByText(`The function counts ${FAILED} failures for unknown_key, and has logged ${LOGGED} of those kept.`).waitFor()
+  await page.getByRole('link', { name: 'All failed records' }).click()
+  await rowsAre(page, FAILED)
 
   await rows(page).first().getByRole('link').click()
   await page.getByRole('link', { name: 'Records of this batch' }).click()
@@ -191,7 +230,7 @@ async function back(page) {
   await page.goBack()
   await rowsAre(page, LOGGED)
   assert.equal(await link.evaluate((element) => element === document.activeElement), true, 'the focus is at the row')
-  assert.equal(await page.getByLabel('Reason or error code').inputValue(), 'unknown_key')
+  assert.equal(await page.getByLabel('Reason, error or code').inputValue(), 'unknown_key')
 }
 
 async function older(page) {
@@ -271,6 +310,71 @@ async function analysis(page) {
     assert.equal(copied, await page.locator(`[data-sql=${engine.toLowerCase()}] code`).textContent())
     assert.match(copied, /SELECT/)
   }
+}
+
+async function invocations(page, mysfitId) {
+  await page.goto(base)
+  const all = page.locator('#invocations > tbody')
+  const first = all.first().locator('.expand')
+  // The pointer and the focus are at the row now.
+  await first.click()
+  const before = await all.count()
+  await put([{ userId: 'while-read', mysfitId }])
+  await page.getByRole('button', { name: '1 new' }).waitFor()
+  assert.equal(await all.count(), before, 'rows while the pointer is there')
+  assert.equal(await first.getAttribute('aria-expanded'), 'true', 'the row is where it was')
+  await page.getByRole('heading', { name: 'Live pipeline' }).click()
+  await page.waitForFunction((count) => document.querySelectorAll('#invocations > tbody').length === count, before + 1)
+  assert.equal(await page.getByRole('button', { name: '1 new' }).isVisible(), false)
+  assert.equal(await all.nth(1).locator('.expand').getAttribute('aria-expanded'), 'true', 'the row stays expanded')
+}
+
+async function unchanged(page) {
+  const stream = 'without-a-function'
+  await create(stream)
+  await putTexts(stream, ['{"total":12.5}\n'])
+  await until(async () => (await records({ stream, outcome: 'delivered' })).length === 1)
+  await page.goto(view({ stream, tab: 'records' }))
+  await rows(page).getByRole('link').click()
+  await page.getByText('No function: the record is delivered unchanged.').waitFor()
+  assert.equal(await page.locator('[data-step=batch], [data-step=attempt]').count(), 0)
+}
+
+async function firehoseFailure(page) {
+  const stream = 'partitioned'
+  const parameters = { MetadataExtractionQuery: '{customer: .customer}', JsonParsingEngine: 'JQ-1.6' }
+  const Parameters = Object.entries(parameters).map(([ParameterName, ParameterValue]) => ({ ParameterName, ParameterValue }))
+  await create(stream, {
+    Prefix: '!{partitionKeyFromQuery:customer}/',
+    ErrorOutputPrefix: 'errors/',
+    DynamicPartitioningConfiguration: { Enabled: true },
+    ProcessingConfiguration: { Enabled: true, Processors: [{ Type: 'MetadataExtraction', Parameters }] },
+  })
+  await putTexts(stream, ['no JSON'])
+  await until(async () => (await records({ stream, outcome: 'failed' })).length === 1)
+  await page.goto(view({ stream, tab: 'records' }))
+  const code = 'DynamicPartitioning.MetadataExtractionFailed'
+  await rows(page).getByTitle(code, { exact: true }).waitFor()
+  await rows(page).getByRole('link').click()
+  const why = page.locator('[data-why]')
+  await why.getByText(`${code} Non JSON record provided`).waitFor()
+  assert.equal(await why.locator('[data-reason]').count(), 0, 'a reason of a function')
+}
+
+async function exception(page) {
+  await putTexts(failingStream, ['{"total":12.5}'])
+  await until(async () => (await records({ stream: failingStream, outcome: 'failed' })).length === 1)
+  const [{ error, reason, code }] = await records({ stream: failingStream })
+  assert.deepEqual([Boolean(error), reason, code], [true, null, 'Lambda.FunctionError'])
+  await page.goto(view({ stream: failingStream, tab: 'records' }))
+  await rows(page).filter({ hasText: error }).getByTitle(`${code}: ${error}`, { exact: true }).waitFor()
+  await rows(page).getByRole('link').click()
+  const why = page.locator('[data-why]')
+  await why.locator('[data-reason=error]', { hasText: error }).waitFor()
+  assert.equal(await why.getByText('The function’s reason').count(), 0, 'an error is no reason')
+  // All attempts have one error. Their log is at one place.
+  assert.equal(await page.locator('[data-step=attempt]').count(), 1)
+  assert.equal(await page.locator('[data-log][open]').count(), 1)
 }
 
 async function accessible(options, record) {
