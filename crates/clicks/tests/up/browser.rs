@@ -84,15 +84,18 @@ fn data_streams_are_shown_in_a_browser() {
     browse(&up, "streams.mjs", &["orders", "reviews"]);
 }
 
-/// More than the processor's buffer of a second, so that a request is one batch.
+/// The buffer of a second makes a request one batch. The second stream's function always fails.
 #[test]
 fn the_reason_of_a_failed_record_is_shown_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();
+    let config =
+        "[streams.mysfits-clicks]\nbuffer-seconds = 1\n[streams.with-errors]\nfunction = \"/bin/false\"\nretries = 2\n";
+    fs::write(folder.path().join("up.toml"), config).unwrap();
     let mut command = bare_command(folder.path());
-    command.args(["--port", "0", "--firehose-port", "0", "--service-port", "0"]);
-    command.args(["--buffer-seconds", "1", "--destination-seconds", "1"]);
+    command.args(["--port", "0", "--firehose-port", "0", "--service-port", "0", "--config", "up.toml"]);
+    command.args(["--destination-seconds", "1"]);
     let up = Up::run(folder.path(), command);
-    browse(&up, "records.mjs", &[up.firehose()]);
+    browse(&up, "records.mjs", &[up.firehose(), "with-errors"]);
 }
 
 #[test]

@@ -219,8 +219,13 @@ fn a_tap_prints_records_as_they_are_put_returned_and_failed() {
         assert_eq!(rest(reader), (0..500).collect::<Vec<_>>());
     }
 
-    // The end of the pipeline is theirs.
-    assert_eq!(up.stop().code, Some(0));
+    // The end of the pipeline is theirs. Each is read until then.
+    std::thread::scope(|scope| {
+        for reader in readers {
+            scope.spawn(move || std::io::copy(&mut { reader }, &mut std::io::sink()).unwrap());
+        }
+        assert_eq!(up.stop().code, Some(0));
+    });
     for tap in taps {
         assert_eq!(Exit::of(tap).code, Some(0));
     }

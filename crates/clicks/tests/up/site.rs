@@ -326,7 +326,7 @@ fn an_unlisted_object_is_not_shown() {
     let listed = newest(&up, "delivered");
     let bucket = up.folder().join("out/bucket");
     fs::write(bucket.join("firehose/other"), "of another user").unwrap();
-    let not_listed = "not one of the last objects of this stream";
+    let not_listed = "not one of the last objects of this stream, and of none of its kept records";
     for (stream, path, message) in [
         (STREAM, "firehose/other", not_listed),
         (STREAM, "../function.log", not_listed),

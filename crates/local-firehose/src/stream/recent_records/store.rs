@@ -205,6 +205,7 @@ impl RecentRecords {
             kept.change(receipt.number, |entry| entry.store(part));
             offset = end;
         }
+        kept.trim();
     }
 
     pub(super) fn kept(&self) -> MutexGuard<'_, RecordBuffer> {
