@@ -88,8 +88,14 @@ fn data_streams_are_shown_in_a_browser() {
 #[test]
 fn the_reason_of_a_failed_record_is_shown_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();
-    let config =
-        "[streams.mysfits-clicks]\nbuffer-seconds = 1\n[streams.with-errors]\nfunction = \"/bin/false\"\nretries = 2\n";
+    let config = r#"
+        [streams.mysfits-clicks]
+        buffer-seconds = 1
+
+        [streams.with-errors]
+        function = "/bin/sh -c 'echo no total >&2; exit 1'"
+        retries = 2
+    "#;
     fs::write(folder.path().join("up.toml"), config).unwrap();
     let mut command = bare_command(folder.path());
     command.args(["--port", "0", "--firehose-port", "0", "--service-port", "0", "--config", "up.toml"]);
