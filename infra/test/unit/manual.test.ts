@@ -276,7 +276,10 @@ const CRATES = readdirSync(file('crates'), { withFileTypes: true }).filter((entr
 const PAGES = [
   ...[
     'README.md',
+    'README.ko.md',
+    'CHANGELOG.md',
     'CONTRIBUTING.md',
+    'SECURITY.md',
     'infra/README.md',
     'infra/UNVERIFIED.md',
     'fixtures/README.md',
@@ -295,7 +298,7 @@ for (const page of PAGES) {
       assert.ok(existsSync(target), link)
       if (hash === '') continue
       const there = headings(readFileSync(target, 'utf8')).map(anchor)
-      assert.ok(there.includes(hash.slice(1)), link)
+      assert.ok(there.includes(decodeURIComponent(hash.slice(1))), link)
     }
   })
 }

@@ -10,3 +10,4 @@ mod interrupts;
 mod orders;
 mod processor;
 mod records;
+mod workshop;
