@@ -88,3 +88,7 @@ pub(crate) struct Completions {
     #[arg(value_name = "SHELL")]
     pub(crate) shell: Shell,
 }
+
+// Without the feature, `redrive` has no options.
+#[cfg(all(test, feature = "aws"))]
+mod tests;

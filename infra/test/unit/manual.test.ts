@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { SAVED_QUERIES } from '../../lib/analysis/queries.ts'
@@ -7,8 +8,8 @@ import { processorBufferMib, worstResponseBytes } from '../../lib/processor-buff
 import type { ProcessorSettings } from '../../lib/processor-settings.ts'
 import { accessLogFormat, cells, file, read, resources, stacks, table } from '../support/docs.ts'
 
-/** These tests compare `docs/operations.md` with the templates and the sources. */
-const MANUAL = read('docs/operations.md')
+/** These tests compare the operator's guides with the templates and the sources. */
+const MANUAL = read('docs/guides/operate.md') + read('docs/guides/redrive-failures.md')
 const SIZES = read('docs/sizes.md')
 
 /** The texts in backquotes. */
@@ -61,7 +62,7 @@ const alarms = new Map(
 
 /** The manual's sections about alarms, with the conditions that they document. */
 const sections = MANUAL.split(/^## /m)
-  .find((part) => part.startsWith('1. An alarm'))!
+  .find((part) => part.startsWith('An alarm'))!
   .split(/^### /m)
   .slice(1)
   .map((part) => {
@@ -192,6 +193,44 @@ test('every log query has a log group, which contains its fields', () => {
   }
 })
 
+/** The names in the first column of a table of the section below a heading. */
+function documentedNames(page: string, heading: string): string[] {
+  const [, section] = read(page).split(new RegExp(`^#+ ${heading}$`, 'm'))
+  const rows = cells(
+    section!
+      .split(/^#/m)[0]!
+      .split('\n')
+      .filter((line) => line.startsWith('|')),
+  ).slice(2)
+  return rows.flatMap(([names]) => quoted(names!))
+}
+
+for (const [heading, known] of [
+  ['Invocation', PROCESSOR.get('invocation')],
+  ['Record failed', PROCESSOR.get('record failed')],
+  ['Collector invocation', COLLECTOR.get('invocation')],
+  ['Body refused', COLLECTOR.get('body refused')],
+] as const) {
+  test(`the reference has exactly the log fields of "${heading}"`, () => {
+    const fields = [...known!].map((field) => field.replace(/^failed\..*/, 'failed.REASON'))
+    const documented = documentedNames('docs/reference/log-fields.md', heading)
+    assert.deepEqual(documented.toSorted(), [...new Set(fields)].toSorted())
+  })
+}
+
+for (const [heading, path, names] of [
+  ['Reasons of the processor', 'src/reason.rs', /=> "([a-z0-9_]+)"/g],
+  ['Reasons of the collector', 'crates/click-collector/src/record.rs', /(?:Self::new\(\s*4\d\d, |=> )"(\w+)"/g],
+  ['Codes of Firehose', 'crates/firehose-model/src/delivery.rs', /=> "([A-Z]\w+\.\w+)"/g],
+] as const) {
+  test(`the reference has exactly the codes of "${heading}"`, () => {
+    const inCode = new Set([...read(path).matchAll(names)].map(([, name]) => name!))
+    const documented = new Set(documentedNames('docs/reference/error-codes.md', heading))
+    assert.ok(inCode.size > 7)
+    assert.deepEqual([...documented].toSorted(), [...inCode].toSorted())
+  })
+}
+
 test('access logs, and no others, are of the class that only Logs Insights reads', () => {
   const groups = resources('AWS::Logs::LogGroup')
   assert.ok(groups.length > 10)
@@ -227,6 +266,7 @@ test("the manual and the alarms use the processor's own metrics", () => {
   assert.deepEqual(unknown, [])
   // Each is billed.
   const boards = JSON.stringify(resources('AWS::CloudWatch::Dashboard').map(([, board]) => board))
+  assert.deepEqual(documentedNames('docs/reference/metrics.md', 'The processor').toSorted(), written.toSorted())
   const unused = written.filter((name) => !watched.includes(name) && !boards.includes(`\\"${name}\\"`))
   assert.deepEqual(unused, [])
 })
@@ -252,8 +292,7 @@ test('the manual documents the optional rows of `clicks redrive`', () => {
 })
 
 for (const [page, stack] of [
-  ['README.md', 'ClickStream'],
-  ['infra/README.md', 'ClickStream'],
+  ['docs/guides/deploy.md', 'ClickStream'],
   ['infra/README.md', 'Ingest'],
 ] as const) {
   test(`the steps of ${page} check for the account's role for logs before they deploy ${stack}`, () => {
@@ -271,31 +310,28 @@ test('no table cell of the manual is too long', () => {
   )
 })
 
-const DOCS = readdirSync(file('docs')).filter((name) => name.endsWith('.md'))
-const CRATES = readdirSync(file('crates'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
-const PAGES = [
-  ...[
-    'README.md',
-    'CONTRIBUTING.md',
-    'infra/README.md',
-    'infra/UNVERIFIED.md',
-    'fixtures/README.md',
-    'crates/README.md',
-  ],
-  ...DOCS.map((name) => `docs/${name}`),
-  ...CRATES.map(({ name }) => `crates/${name}/README.md`),
-]
+/** Every document of the repository. */
+const PAGES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
+  cwd: file(''),
+  encoding: 'utf8',
+})
+  .trim()
+  .split('\n')
+  .filter((page) => existsSync(file(page)))
+
+/** Of text, of pictures (`src`, `srcset`), and by reference. */
+const LINK = /\]\(([^)\s]+)\)|\bsrc(?:set)?="([^"]+)"|^\[[^\]]+\]: (\S+)$/gm
 
 for (const page of PAGES) {
   test(`the links of ${page} have targets`, () => {
-    const links = [...unfenced(read(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!)
+    const links = [...unfenced(read(page)).matchAll(LINK)].map(([, ...link]) => link.find((one) => one !== undefined)!)
     for (const link of links.filter((link) => !/^https?:/.test(link))) {
       const { pathname, hash } = new URL(link, file(page))
       const target = new URL(pathname, file(page))
       assert.ok(existsSync(target), link)
       if (hash === '') continue
       const there = headings(readFileSync(target, 'utf8')).map(anchor)
-      assert.ok(there.includes(hash.slice(1)), link)
+      assert.ok(there.includes(decodeURIComponent(hash.slice(1))), link)
     }
   })
 }
