@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
 const TEXT = readFileSync(new URL('../../UNVERIFIED.md', import.meta.url), 'utf8')
-const OPERATIONS = readFileSync(new URL('../../../docs/guides/operate.md', import.meta.url), 'utf8')
+const OPERATIONS = ['operate', 'alarms', 'redrive-failures']
+  .map((name) => readFileSync(new URL(`../../../docs/guides/${name}.md`, import.meta.url), 'utf8'))
+  .join('')
 
 /** The items by number, each with all of its lines. */
 const ITEMS = TEXT.split(/^(?=\d+\. )/m)
