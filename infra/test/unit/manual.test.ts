@@ -231,6 +231,22 @@ for (const [heading, path, names] of [
   })
 }
 
+test("the collector's README has exactly its variables", () => {
+  const inCode = [
+    ...read('crates/click-collector/src/config.rs').matchAll(/^const [A-Z_]+: &str = "(COLLECTOR_[A-Z_]+)";$/gm),
+  ]
+  const documented = documentedNames('crates/click-collector/README.md', 'Configuration').filter((name) =>
+    /^[A-Z_]+$/.test(name),
+  )
+  assert.deepEqual(
+    documented.toSorted(),
+    inCode
+      .map(([, name]) => name!)
+      .filter((name) => name !== 'COLLECTOR_')
+      .toSorted(),
+  )
+})
+
 test('access logs, and no others, are of the class that only Logs Insights reads', () => {
   const groups = resources('AWS::Logs::LogGroup')
   assert.ok(groups.length > 10)
@@ -303,7 +319,8 @@ for (const [page, stack] of [
 }
 
 test('no table cell of the manual is too long', () => {
-  const long = cells(MANUAL.split('\n').filter((line) => line.startsWith('|')))
+  const pages = MANUAL + read('docs/reference/failures.md') + read('docs/security-and-privacy.md')
+  const long = cells(pages.split('\n').filter((line) => line.startsWith('|')))
   assert.deepEqual(
     long.flat().filter((cell) => cell.length > 160),
     [],
@@ -335,6 +352,20 @@ for (const page of PAGES) {
     }
   })
 }
+
+test('the index links to every page of docs/', () => {
+  const index = read('docs/README.md')
+  const pages = PAGES.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md')
+  assert.ok(pages.length > 15)
+  assert.deepEqual(
+    pages.filter((page) => !index.includes(`](${page.slice('docs/'.length)})`)),
+    [],
+  )
+})
+
+test('the README is short', () => {
+  assert.ok(Buffer.byteLength(read('README.md')) < 9 * 1024)
+})
 
 test('the documented batches follow from the size of a click', () => {
   const clicks = read('fixtures/clicks.jsonl')
