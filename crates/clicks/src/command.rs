@@ -89,6 +89,5 @@ pub(crate) struct Completions {
     pub(crate) shell: Shell,
 }
 
-// Without the feature, `redrive` has no options.
-#[cfg(all(test, feature = "aws"))]
+#[cfg(test)]
 mod tests;

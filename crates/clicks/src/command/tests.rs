@@ -1,5 +1,8 @@
 //! The documents name what the command line accepts, and the command line accepts what they name.
 
+// Without it, `redrive` has no options.
+#![cfg(feature = "aws")]
+
 mod documents;
 mod reference;
 

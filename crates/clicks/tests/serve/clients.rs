@@ -86,12 +86,12 @@ fn the_documents_quote_these_examples() {
     let guide = unindented(include_str!("../../../../docs/guides/test-locally.md"));
     let readme = include_str!("../../../local-firehose/README.md").to_owned();
     for (name, example, page) in [
-        ("app.py", unindented(include_str!("../clients/pytest_example/app.py")), &guide),
-        ("put.py", unindented(include_str!("../clients/pytest_example/put.py")), &guide),
-        ("conftest.py", unindented(include_str!("../clients/pytest_example/conftest.py")), &guide),
-        ("test_orders.py", unindented(include_str!("../clients/pytest_example/test_orders.py")), &guide),
-        ("rust_sdk.rs", include_str!("rust_sdk.rs").to_owned(), &readme),
+        ("app.py", include_str!("../clients/pytest_example/app.py"), &guide),
+        ("put.py", include_str!("../clients/pytest_example/put.py"), &guide),
+        ("conftest.py", include_str!("../clients/pytest_example/conftest.py"), &guide),
+        ("test_orders.py", include_str!("../clients/pytest_example/test_orders.py"), &guide),
+        ("rust_sdk.rs", include_str!("rust_sdk.rs"), &readme),
     ] {
-        assert!(page.contains(&example), "{name} is not quoted");
+        assert!(page.contains(example), "{name} is not quoted");
     }
 }
