@@ -1,9 +1,11 @@
 //! The configuration: every environment variable of the processor with its meaning, default and limits. The runtime, the logs and
-//! the HTTP client read further ones: see `docs/configuration.md`.
+//! the HTTP client read further ones: see `docs/reference/configuration.md`.
 //!
 //! An empty variable counts as not set, because templates write optional values that way.
 
 mod auth;
+#[cfg(test)]
+mod documentation;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ import { clickSchema } from './click-schema.ts'
 export type RecordField = 'arrivedAt' | 'recordId'
 
 /**
- * The processor's configuration, with its own defaults and limits: see `docs/configuration.md`. Each setting has its variable's name.
+ * The processor's configuration, with its own defaults and limits: see `docs/reference/configuration.md`. Each setting has its variable's name.
  * A field is `NAME`, or `NAME=/json/pointer`.
  */
 export interface ProcessorSettings {

@@ -1,4 +1,4 @@
-//! `cargo lambda watch` and `cargo lambda invoke`, as in the README except for the ports.
+//! `cargo lambda watch` and `cargo lambda invoke`, as in docs/guides/test-locally.md, except for the ports.
 //!
 //! Its deadline is the constant 600000, ten minutes after the start of 1970. These tests show that it fails no batch.
 

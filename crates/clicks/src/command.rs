@@ -88,3 +88,6 @@ pub(crate) struct Completions {
     #[arg(value_name = "SHELL")]
     pub(crate) shell: Shell,
 }
+
+#[cfg(test)]
+mod tests;

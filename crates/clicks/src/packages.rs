@@ -31,7 +31,7 @@ pub(crate) fn of_service(url: &str) -> [(String, String); 2] {
 
 pub(crate) const COLLECTOR_STREAM: &str = "COLLECTOR_STREAM";
 
-const INHERITED: [&str; 6] =
+pub(crate) const INHERITED: [&str; 6] =
     ["EVENT_FIELDS", "REQUIRED_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "AWS_LAMBDA_LOG_LEVEL", "SSL_CERT_FILE"];
 
 /// What `cargo run` sets for its package. With these, cargo would rebuild dependents of build scripts after a build without them.

@@ -71,7 +71,7 @@ for (const [name, { AllowedValues, Type }] of Object.entries(template.Parameters
 
 /** The documented defaults of the function's variables. */
 const DEFAULTS = new Map(
-  [...readFileSync(`${ROOT}docs/configuration.md`, 'utf8').matchAll(/^\| `([A-Z_]+)` \| `([^`]+)` \|/gm)].map(
+  [...readFileSync(`${ROOT}docs/reference/configuration.md`, 'utf8').matchAll(/^\| `([A-Z_]+)` \| `([^`]+)` \|/gm)].map(
     ([, name, value]) => [name!, value!],
   ),
 )

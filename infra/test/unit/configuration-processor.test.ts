@@ -153,7 +153,7 @@ test('options that contradict each other are rejected', () => {
 })
 
 test('the documented variables of the function are those that the app sets, and known exceptions', () => {
-  const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')
+  const page = readFileSync(new URL('../../../docs/reference/configuration.md', import.meta.url), 'utf8')
   const documented = [...page.matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) \|/gm)].flatMap(([, cell]) =>
     [...cell!.matchAll(/[A-Z_]+/g)].map(String),
   )

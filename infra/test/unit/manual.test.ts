@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { SAVED_QUERIES } from '../../lib/analysis/queries.ts'
@@ -7,8 +8,10 @@ import { processorBufferMib, worstResponseBytes } from '../../lib/processor-buff
 import type { ProcessorSettings } from '../../lib/processor-settings.ts'
 import { accessLogFormat, cells, file, read, resources, stacks, table } from '../support/docs.ts'
 
-/** These tests compare `docs/operations.md` with the templates and the sources. */
-const MANUAL = read('docs/operations.md')
+/** These tests compare the operator's guides with the templates and the sources. */
+const ALARMS = read('docs/guides/alarms.md')
+const MANUAL =
+  ['operate', 'redrive-failures'].reduce((text, name) => text + read(`docs/guides/${name}.md`), '') + ALARMS
 const SIZES = read('docs/sizes.md')
 
 /** The texts in backquotes. */
@@ -60,9 +63,7 @@ const alarms = new Map(
 )
 
 /** The manual's sections about alarms, with the conditions that they document. */
-const sections = MANUAL.split(/^## /m)
-  .find((part) => part.startsWith('1. An alarm'))!
-  .split(/^### /m)
+const sections = ALARMS.split(/^## /m)
   .slice(1)
   .map((part) => {
     const raised = [...part.matchAll(/^- `([\w-]+)`: (`[^`]+` \w+ [≥<>] \d+, \d of \d)\./gm)]
@@ -84,7 +85,7 @@ test('every alarm has a section with its meaning, first checks and actions', () 
 })
 
 test('the manual lists every alarm by urgency, once, with a link', () => {
-  const links = [...MANUAL.matchAll(/\[([A-Z]\w+(?:-NAME)?)\]\(#([a-z][\w-]*)\)/g)].map(([, name, to]) => [name!, to!])
+  const links = [...ALARMS.matchAll(/\[([A-Z]\w+(?:-NAME)?)\]\(#([a-z][\w-]*)\)/g)].map(([, name, to]) => [name!, to!])
   const expected = sections.flatMap(({ heading, raised }) => raised.map(([name]) => [name, anchor(heading)]))
   assert.deepEqual(links.toSorted(), expected.toSorted())
 })
@@ -192,6 +193,60 @@ test('every log query has a log group, which contains its fields', () => {
   }
 })
 
+/** The names in the first column of a table of the section below a heading. */
+function documentedNames(page: string, heading: string): string[] {
+  const [, section] = read(page).split(new RegExp(`^#+ ${heading}$`, 'm'))
+  const rows = cells(
+    section!
+      .split(/^#/m)[0]!
+      .split('\n')
+      .filter((line) => line.startsWith('|')),
+  ).slice(2)
+  return rows.flatMap(([names]) => quoted(names!))
+}
+
+for (const [heading, known] of [
+  ['Invocation', PROCESSOR.get('invocation')],
+  ['Record failed', PROCESSOR.get('record failed')],
+  ['Collector invocation', COLLECTOR.get('invocation')],
+  ['Body refused', COLLECTOR.get('body refused')],
+] as const) {
+  test(`the reference has exactly the log fields of "${heading}"`, () => {
+    const fields = [...known!].map((field) => field.replace(/^failed\..*/, 'failed.REASON'))
+    const documented = documentedNames('docs/reference/log-fields.md', heading)
+    assert.deepEqual(documented.toSorted(), [...new Set(fields)].toSorted())
+  })
+}
+
+for (const [heading, path, names] of [
+  ['Reasons of the processor', 'src/reason.rs', /=> "([a-z0-9_]+)"/g],
+  ['Reasons of the collector', 'crates/click-collector/src/record.rs', /(?:Self::new\(\s*4\d\d, |=> )"(\w+)"/g],
+  ['Codes of Firehose', 'crates/firehose-model/src/delivery.rs', /=> "([A-Z]\w+\.\w+)"/g],
+] as const) {
+  test(`the reference has exactly the codes of "${heading}"`, () => {
+    const inCode = new Set([...read(path).matchAll(names)].map(([, name]) => name!))
+    const documented = new Set(documentedNames('docs/reference/error-codes.md', heading))
+    assert.ok(inCode.size > 7)
+    assert.deepEqual([...documented].toSorted(), [...inCode].toSorted())
+  })
+}
+
+test("the collector's README has exactly its variables", () => {
+  const inCode = [
+    ...read('crates/click-collector/src/config.rs').matchAll(/^const [A-Z_]+: &str = "(COLLECTOR_[A-Z_]+)";$/gm),
+  ]
+  const documented = documentedNames('crates/click-collector/README.md', 'Configuration').filter((name) =>
+    /^[A-Z_]+$/.test(name),
+  )
+  assert.deepEqual(
+    documented.toSorted(),
+    inCode
+      .map(([, name]) => name!)
+      .filter((name) => name !== 'COLLECTOR_')
+      .toSorted(),
+  )
+})
+
 test('access logs, and no others, are of the class that only Logs Insights reads', () => {
   const groups = resources('AWS::Logs::LogGroup')
   assert.ok(groups.length > 10)
@@ -227,6 +282,7 @@ test("the manual and the alarms use the processor's own metrics", () => {
   assert.deepEqual(unknown, [])
   // Each is billed.
   const boards = JSON.stringify(resources('AWS::CloudWatch::Dashboard').map(([, board]) => board))
+  assert.deepEqual(documentedNames('docs/reference/metrics.md', 'The processor').toSorted(), written.toSorted())
   const unused = written.filter((name) => !watched.includes(name) && !boards.includes(`\\"${name}\\"`))
   assert.deepEqual(unused, [])
 })
@@ -252,8 +308,7 @@ test('the manual documents the optional rows of `clicks redrive`', () => {
 })
 
 for (const [page, stack] of [
-  ['README.md', 'ClickStream'],
-  ['infra/README.md', 'ClickStream'],
+  ['docs/guides/deploy.md', 'ClickStream'],
   ['infra/README.md', 'Ingest'],
 ] as const) {
   test(`the steps of ${page} check for the account's role for logs before they deploy ${stack}`, () => {
@@ -264,34 +319,29 @@ for (const [page, stack] of [
 }
 
 test('no table cell of the manual is too long', () => {
-  const long = cells(MANUAL.split('\n').filter((line) => line.startsWith('|')))
+  const pages = MANUAL + read('docs/reference/failures.md') + read('docs/security-and-privacy.md')
+  const long = cells(pages.split('\n').filter((line) => line.startsWith('|')))
   assert.deepEqual(
     long.flat().filter((cell) => cell.length > 160),
     [],
   )
 })
 
-const DOCS = readdirSync(file('docs')).filter((name) => name.endsWith('.md'))
-const CRATES = readdirSync(file('crates'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
-const PAGES = [
-  ...[
-    'README.md',
-    'README.ko.md',
-    'CHANGELOG.md',
-    'CONTRIBUTING.md',
-    'SECURITY.md',
-    'infra/README.md',
-    'infra/UNVERIFIED.md',
-    'fixtures/README.md',
-    'crates/README.md',
-  ],
-  ...DOCS.map((name) => `docs/${name}`),
-  ...CRATES.map(({ name }) => `crates/${name}/README.md`),
-]
+/** Every document of the repository. */
+const PAGES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
+  cwd: file(''),
+  encoding: 'utf8',
+})
+  .trim()
+  .split('\n')
+  .filter((page) => existsSync(file(page)))
+
+/** Of text, of pictures (`src`, `srcset`), and by reference. */
+const LINK = /\]\(([^)\s]+)\)|\bsrc(?:set)?="([^"]+)"|^\[[^\]]+\]: (\S+)$/gm
 
 for (const page of PAGES) {
   test(`the links of ${page} have targets`, () => {
-    const links = [...unfenced(read(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!)
+    const links = [...unfenced(read(page)).matchAll(LINK)].map(([, ...link]) => link.find((one) => one !== undefined)!)
     for (const link of links.filter((link) => !/^https?:/.test(link))) {
       const { pathname, hash } = new URL(link, file(page))
       const target = new URL(pathname, file(page))
@@ -302,6 +352,20 @@ for (const page of PAGES) {
     }
   })
 }
+
+test('the index links to every page of docs/', () => {
+  const index = read('docs/README.md')
+  const pages = PAGES.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md')
+  assert.ok(pages.length > 15)
+  assert.deepEqual(
+    pages.filter((page) => !index.includes(`](${page.slice('docs/'.length)})`)),
+    [],
+  )
+})
+
+test('the README is short', () => {
+  assert.ok(Buffer.byteLength(read('README.md')) < 9 * 1024)
+})
 
 test('the documented batches follow from the size of a click', () => {
   const clicks = read('fixtures/clicks.jsonl')

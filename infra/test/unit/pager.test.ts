@@ -43,7 +43,7 @@ for (const [id, expected] of Object.entries(PAGES)) {
 }
 
 test('the manual lists the same alarms as those that page', () => {
-  const manual = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8')
+  const manual = readFileSync(new URL('../../../docs/guides/alarms.md', import.meta.url), 'utf8')
   const lists = [...manual.matchAll(/^- \*\*Page\*\*[^]*?(?=^- |^$)/gm)].map(([list]) => list)
   const listed = lists.flatMap((list) => [...list.matchAll(/\[([\w-]+)\]\(#/g)].map(([, name]) => name!))
   assert.deepEqual(listed.toSorted(), [...new Set(Object.values(PAGES).flat())].toSorted())

@@ -49,7 +49,8 @@ fn orders_are_enriched_as_the_readme_shows() {
 
 #[test]
 fn the_recipes_of_the_documentation_work() {
-    let page = fs::read_to_string(root("docs/configuration.md")).unwrap();
+    // The first is in a list.
+    let page = fs::read_to_string(root("docs/guides/use-your-service.md")).unwrap().replace("\n   ", "\n");
     let recipes = page.split("```sh\nexport ").skip(1).map(|rest| rest.split("```").next().unwrap());
     let recipes: Vec<Vec<(&str, &str)>> = recipes
         .map(|exports| {
@@ -60,6 +61,7 @@ fn the_recipes_of_the_documentation_work() {
         })
         .collect();
     let first_lines = [
+        r#"{"orderId": "2026-1001", "productId": 7, "category": "tea"}"#,
         r#"{"orderId": "2026-1001", "productId": 7, "category": "tea"}"#,
         r#"{"orderId": "2026-1001", "productId": 7, "category": "tea"}"#,
         r#"{"orderId": "2026-1001", "placedAt": "2026-11-29T08:15:00Z", "customer": {"id": "c-17", "country": "FR"}, "item": {"productId": 7, "quantity": 2}, "name": "Oolong, 100 g", "category": "tea"}"#,

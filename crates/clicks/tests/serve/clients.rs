@@ -76,14 +76,22 @@ fn pytest_starts_a_server() {
     succeeds(&mut pytest);
 }
 
+/// Lines of a document without the indentation of a list.
+fn unindented(text: &str) -> String {
+    text.lines().map(|line| line.strip_prefix("   ").unwrap_or(line).to_owned() + "\n").collect()
+}
+
 #[test]
-fn the_readme_quotes_these_examples() {
-    let readme = include_str!("../../../local-firehose/README.md");
-    for (name, example) in [
-        ("conftest.py", include_str!("../clients/pytest_example/conftest.py")),
-        ("test_orders.py", include_str!("../clients/pytest_example/test_orders.py")),
-        ("rust_sdk.rs", include_str!("rust_sdk.rs")),
+fn the_documents_quote_these_examples() {
+    let guide = unindented(include_str!("../../../../docs/guides/test-locally.md"));
+    let readme = include_str!("../../../local-firehose/README.md").to_owned();
+    for (name, example, page) in [
+        ("app.py", include_str!("../clients/pytest_example/app.py"), &guide),
+        ("put.py", include_str!("../clients/pytest_example/put.py"), &guide),
+        ("conftest.py", include_str!("../clients/pytest_example/conftest.py"), &guide),
+        ("test_orders.py", include_str!("../clients/pytest_example/test_orders.py"), &guide),
+        ("rust_sdk.rs", include_str!("rust_sdk.rs"), &readme),
     ] {
-        assert!(readme.contains(example), "crates/local-firehose/README.md does not quote {name}");
+        assert!(page.contains(example), "{name} is not quoted");
     }
 }

@@ -12,6 +12,7 @@ mod data_streams;
 mod descriptors;
 mod disk;
 mod edge;
+mod guide;
 mod help;
 mod identity;
 mod json;

@@ -1,4 +1,7 @@
+import pathlib
+import shlex
 import subprocess
+import sys
 
 import pytest
 
@@ -7,10 +10,14 @@ import pytest
 def buckets(tmp_path_factory):
     """The folder of the buckets of a local Firehose, which AWS clients find by the environment."""
     folder = tmp_path_factory.mktemp("clicks")
-    command = ["clicks", "serve", "--port", "0", "--destination", "buckets", "--function-log", "function.log"]
+    function = f"totals={shlex.quote(sys.executable)} -m awslambdaric app.handler"
+    command = ["clicks", "serve", "--port", "0", "--function-map", function]
+    command += ["--destination", folder / "buckets", "--function-log", folder / "function.log"]
+    # The function finds app.py in the working directory.
+    here = pathlib.Path(__file__).parent
     with (
         pytest.MonkeyPatch.context() as environment,
-        subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server,
+        subprocess.Popen(command, cwd=here, stdout=subprocess.PIPE, text=True) as server,
     ):
         # It prints one line, when it accepts connections: "endpoint" and the URL.
         endpoint = server.stdout.readline().removeprefix("endpoint").strip()

@@ -1,23 +1,40 @@
+import json
 import time
 
 import boto3
 
+# The function `totals` of conftest.py.
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:totals"
 
-def test_an_order_is_stored(buckets):
+
+def stored(folder):
+    """The lines of all objects below a folder."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [json.loads(line) for path in files for line in path.read_text().splitlines()]
+
+
+def test_an_order_is_stored_with_its_total(buckets):
     firehose = boto3.client("firehose")
+    parameters = [{"ParameterName": "LambdaArn", "ParameterValue": FUNCTION}]
     firehose.create_delivery_stream(
         DeliveryStreamName="orders",
         ExtendedS3DestinationConfiguration={
             "RoleARN": "arn:aws:iam::000000000000:role/firehose",
             "BucketARN": "arn:aws:s3:::orders",
-            # Delivers at once.
-            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0},
+            "Prefix": "totals/",
+            "ErrorOutputPrefix": "errors/",
+            "ProcessingConfiguration": {
+                "Enabled": True,
+                "Processors": [{"Type": "Lambda", "Parameters": parameters}],
+            },
         },
     )
-    firehose.put_record(DeliveryStreamName="orders", Record={"Data": b'{"total":12.5}\n'})
-    # A deletion flushes.
+    for data in [b'{"price":4.5,"quantity":2}', b'{"test":true}', b'{"price":4.5}']:
+        firehose.put_record(DeliveryStreamName="orders", Record={"Data": data})
+    # A deletion delivers what is in the buffers.
     firehose.delete_delivery_stream(DeliveryStreamName="orders")
     while firehose.list_delivery_streams()["DeliveryStreamNames"]:
         time.sleep(0.05)
-    [stored] = [path for path in (buckets / "orders").rglob("*") if path.is_file()]
-    assert stored.read_bytes() == b'{"total":12.5}\n'
+    assert stored(buckets / "orders" / "totals") == [{"price": 4.5, "quantity": 2, "total": 9.0}]
+    [error] = stored(buckets / "orders" / "errors")
+    assert error["errorCode"] == "Lambda.ProcessingFailedStatus"
