@@ -29,7 +29,7 @@ unexport MAKEFLAGS
 ifeq ($(filter set-up suites,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
-.PHONY: help test set-up checks suites in-background tools lambda-tools needs needs-to-deploy dist format-check lint lint-features package dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
+.PHONY: help test set-up checks suites in-background tools lambda-tools needs needs-to-deploy dist release release-check format-check lint lint-features package dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
 
 help:                   ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -51,7 +51,7 @@ checks:
 suites: tests infra in-background
 
 in-background:
-	nice $(MAKE) dependencies instructions
+	nice $(MAKE) release-check dependencies instructions
 
 tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_NEXTEST)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 
@@ -61,6 +61,16 @@ ARCHITECTURE := arm64
 FUNCTIONS :=
 dist: $(PYTHON_TOOLS)   ## Builds what is deployed into out/dist/ARCHITECTURE (arm64, x86_64); FUNCTIONS limits it.
 	scripts/dist $(ARCHITECTURE) $(FUNCTIONS)
+
+# The archive's executables are built for this machine's architecture: its C compiler builds what they link.
+LIBC := musl
+release: ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+release: $(PYTHON_TOOLS) $(CARGO_CYCLONEDX)  ## Builds the files of a release into out/release; LIBC=gnu needs no `rustup target add`.
+	scripts/release build $(ARCHITECTURE) $(CARGO_CYCLONEDX) --libc $(LIBC)
+
+TAG :=
+release-check: $(PYTHON_TOOLS)  ## Checks versions, packages and workflows; with TAG, also that they are ready to be published as it.
+	.venv/bin/python scripts/release-check $(if $(TAG),--tag '$(TAG)')
 
 # Cargo's tools stay: each is a folder of its own, and takes minutes to build.
 $(PYTHON_TOOLS): | needs-to-deploy

@@ -19,7 +19,7 @@ use crate::without_aws::Redrive;
 #[derive(Parser)]
 #[command(
     name = "clicks",
-    version,
+    version = env!("CLICKS_VERSION"),
     help_template = TEMPLATE,
     before_help = examples(&[
         ("The demo: a page, its clicks, and their objects", "clicks up"),

@@ -1,17 +1,17 @@
-//! The functions of this workspace: how they are built, and which variables they inherit.
+//! The functions of this project: how they are built or found, and which variables they inherit.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde::Deserialize;
 
-/// Built with the profile `dev`, because optimising its dependencies takes minutes.
+/// In a checkout it is built with the profile `dev`, because optimising its dependencies takes minutes.
 #[derive(Clone, Copy)]
 pub(crate) struct Package {
     pub(crate) name: &'static str,
@@ -43,13 +43,33 @@ pub(crate) fn executable_at(path: &Path) -> Option<PathBuf> {
     std::path::absolute(path).ok().filter(|_| is_executable)
 }
 
-/// Dropping the future kills cargo.
-pub(crate) async fn build(package: Package) -> anyhow::Result<PathBuf> {
-    let (Package { name, option }, workspace) = (package, workspace());
-    if !workspace.join("Cargo.toml").is_file() {
-        // `clicks` was moved away from its sources.
-        bail!("no sources of {name}: found none in {}; give its executable with `{option}`", workspace.display());
+/// In a checkout it is built. Otherwise it is found as the archive of a release and `cargo install` leave it. Dropping the future kills
+/// cargo.
+pub(crate) async fn executable_of(package: Package) -> anyhow::Result<PathBuf> {
+    match workspace() {
+        Some(workspace) => build(package, &workspace).await,
+        None => installed(package, &env::current_exe()?, &env::var_os("PATH").unwrap_or_default()),
     }
+}
+
+/// Beside `clicks`, or in PATH.
+fn installed(Package { name, option }: Package, clicks: &Path, path: &OsStr) -> anyhow::Result<PathBuf> {
+    let beside = clicks.with_file_name(name);
+    let found = executable_at(&beside).or_else(|| in_path(name, path));
+    found.with_context(|| {
+        let beside = beside.display();
+        format!(
+            "no executable {name}: found none at {beside} or in PATH; put the one of the release's archive there, give another one with \
+             `{option}`, or run `cargo clicks` in a clone, which builds it"
+        )
+    })
+}
+
+pub(crate) fn in_path(name: &str, path: &OsStr) -> Option<PathBuf> {
+    env::split_paths(path).find_map(|folder| executable_at(&folder.join(name)))
+}
+
+async fn build(Package { name, option }: Package, workspace: &Path) -> anyhow::Result<PathBuf> {
     let mut command = cargo("build", name);
     command.args(["--message-format", "json-render-diagnostics"]);
     command.current_dir(workspace).stdin(Stdio::null()).stderr(Stdio::inherit());
@@ -78,11 +98,21 @@ pub(crate) fn cargo(subcommand: &str, package: &str) -> Command {
     command
 }
 
-/// The folder of the workspace: from cargo's variable if cargo runs `clicks`, else where it was built.
-pub(crate) fn workspace() -> PathBuf {
-    let built = || OsString::from(env!("CARGO_MANIFEST_DIR"));
-    let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(built));
-    package.ancestors().nth(2).map_or_else(|| package.clone(), Path::to_path_buf)
+/// The folder of the workspace, if cargo runs `clicks` or its test there, or if the executable is in it. An installed `clicks` has none,
+/// also where the sources that it was built from still exist.
+pub(crate) fn workspace() -> Option<PathBuf> {
+    let of_cargo = env::var_os("CARGO_MANIFEST_DIR").and_then(|package| workspace_of(Path::new(&package)));
+    of_cargo.or_else(|| {
+        let built = workspace_of(Path::new(env!("CARGO_MANIFEST_DIR")))?;
+        env::current_exe().ok()?.starts_with(fs::canonicalize(&built).ok()?).then_some(built)
+    })
+}
+
+/// None for another package: a test of any project may run an installed `clicks`.
+fn workspace_of(package: &Path) -> Option<PathBuf> {
+    let workspace = package.ancestors().nth(2)?;
+    let is_this_one = package.ends_with("crates/clicks") && workspace.join("Cargo.toml").is_file();
+    is_this_one.then(|| workspace.to_owned())
 }
 
 fn executable(messages: &[u8]) -> Option<PathBuf> {
@@ -175,7 +205,35 @@ mod tests {
     }
 
     #[test]
-    fn the_workspace_is_found() {
-        assert!(workspace().join("Cargo.toml").is_file());
+    fn the_workspace_is_that_of_this_package() {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let found = workspace_of(package).unwrap();
+        assert!(found.join("web").is_dir());
+        for other in [found.join("crates/redrive"), found.clone(), "/nonexistent/crates/clicks".into(), "/".into()] {
+            assert_eq!(workspace_of(&other), None, "{}", other.display());
+        }
+    }
+
+    #[test]
+    fn an_installed_function_is_beside_clicks_or_in_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = |name: &str| folder.path().join(name);
+        let add = |path: &Path| {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        let path = env::join_paths([bin("none"), bin("path")]).unwrap();
+        let find = || installed(PROCESSOR, &bin("clicks/clicks"), &path);
+        let error = find().unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("found none at {} or in PATH", bin("clicks/click-processor").display())),
+            "{error}"
+        );
+        assert!(error.contains("`--function PATH`"), "{error}");
+        for place in ["path/click-processor", "clicks/click-processor"] {
+            add(&bin(place));
+            assert_eq!(find().unwrap(), bin(place));
+        }
     }
 }

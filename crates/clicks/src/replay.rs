@@ -54,7 +54,8 @@ pub(crate) struct Replay {
     #[arg(required = true, value_name = "FILE|DIR")]
     inputs: Vec<PathBuf>,
 
-    /// The function's executable [default: the processor of this workspace, built when needed]
+    /// The function's executable [default: the click processor: in a clone it is built when needed, otherwise it is click-processor
+    /// beside `clicks` or in PATH]
     #[arg(long, value_name = "PATH", help_heading = "Function")]
     function: Option<PathBuf>,
 
@@ -148,7 +149,7 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
                 let report = Report { interrupted: true, out: output.folder, ..Report::default() };
                 return Ok(Replayed { report, error: None });
             }
-            built = packages::build(PROCESSOR) => built?,
+            found = packages::executable_of(PROCESSOR) => found?,
         }
     };
     let (local, service) = if let Some(ServiceUrl(url)) = &options.service {

@@ -8,23 +8,22 @@ mod chosen_stream;
 mod events;
 mod monitoring;
 mod object;
+mod pages;
 mod pipeline_page;
 mod records;
 mod service;
 mod sql;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::get;
 use axum::{Extension, Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tower_http::services::ServeDir;
 
 use self::events::Events;
 use self::pipeline_page::StyleNonce;
@@ -32,10 +31,11 @@ use self::service::{ServiceUrl, host};
 use crate::edge::Collector;
 use local_firehose::registry::Registry;
 
+pub(crate) use self::pages::Pages;
 pub(crate) use self::service::ServiceAddress;
 
 pub(crate) struct Site {
-    pub(crate) web: PathBuf,
+    pub(crate) pages: Pages,
     pub(crate) service: ServiceAddress,
     pub(crate) streams: Registry,
     pub(crate) collector: Option<Arc<Collector>>,
@@ -46,19 +46,15 @@ pub(crate) struct Site {
 pub(crate) fn router(site: Site, edge: Router) -> Router {
     let events = Arc::new(Events::new(site.streams.clone(), site.collector.clone(), site.stopping.clone()));
     let service = Arc::new(site.service);
-    let files = ServeDir::new(&site.web).fallback(any(async || error(StatusCode::NOT_FOUND, "unknown page")));
-    Router::new()
+    let state = Router::new()
         .route("/config.json", get(config))
         .route("/pipeline/events", get(events::follow).with_state(events))
         .merge(records::router(site.streams.clone(), site.stopping))
         .merge(object::router(site.streams.clone()))
-        .merge(pipeline_page::router(site.web))
+        .merge(pipeline_page::router(site.pages.clone()))
         .merge(analysis::router(site.streams.clone()))
-        .merge(monitoring::router(site.streams, site.collector))
-        .fallback_service(files)
-        .layer(from_fn_with_state(service, guard))
-        .merge(edge)
-        .layer(map_response(with_headers))
+        .merge(monitoring::router(site.streams, site.collector));
+    site.pages.serve(state).layer(from_fn_with_state(service, guard)).merge(edge).layer(map_response(with_headers))
 }
 
 /// The configuration of the page's scripts. In the cloud it is a file, without the last URL.

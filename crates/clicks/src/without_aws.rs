@@ -21,14 +21,14 @@ pub(crate) struct Redrive {
     arguments: Vec<OsString>,
 }
 
-/// Returns only if cargo can't be run.
+/// Returns only if there is no workspace, or if cargo can't be run.
 pub(crate) fn run_with_aws() -> ExitCode {
+    let Some(workspace) = packages::workspace() else {
+        tracing::error!("{NeedsAws}; install one with the default features");
+        return ExitCode::FAILURE;
+    };
     let mut cargo = packages::cargo("run", "clicks");
-    cargo
-        .arg("--manifest-path")
-        .arg(packages::workspace().join("Cargo.toml"))
-        .arg("--")
-        .args(std::env::args_os().skip(1));
+    cargo.arg("--manifest-path").arg(workspace.join("Cargo.toml")).arg("--").args(std::env::args_os().skip(1));
     let error = cargo.exec();
     let program = cargo.get_program().display();
     tracing::error!("{NeedsAws}, and could not run {program} to build one with it: {error}");

@@ -1,6 +1,5 @@
 //! `GET /pipeline/`: the page with its stylesheets in it, so that the first paint needs one response.
 
-use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -12,7 +11,7 @@ use axum::{Extension, Router};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::error;
+use super::{Pages, error};
 
 const FOLDER: &str = "pipeline";
 const LINK: &str = "<link rel=\"stylesheet\" href=\"";
@@ -22,26 +21,22 @@ const LINK_END: &str = "\">";
 #[derive(Debug, Clone)]
 pub(super) struct StyleNonce(pub(super) String);
 
-pub(super) fn router(web: PathBuf) -> Router {
-    Router::new().route("/pipeline/", get(show)).with_state(web)
+pub(super) fn router(pages: Pages) -> Router {
+    Router::new().route("/pipeline/", get(show)).with_state(pages)
 }
 
-async fn show(State(web): State<PathBuf>) -> Response {
+async fn show(State(pages): State<Pages>) -> Response {
     let nonce = Uuid::new_v4().simple().to_string();
     let of_page = nonce.clone();
-    match spawn_blocking(move || page(&web, &of_page)).await {
+    match spawn_blocking(move || page(&pages, &of_page)).await {
         Ok(Ok(html)) => ([(header::CONTENT_TYPE, "text/html")], Extension(StyleNonce(nonce)), html).into_response(),
         Ok(Err(_)) | Err(_) => error(StatusCode::NOT_FOUND, "unknown page"),
     }
 }
 
-/// The files are read for each response: they change while a developer works on them.
-fn page(web: &Path, nonce: &str) -> io::Result<String> {
-    let html = fs::read_to_string(web.join(FOLDER).join("index.html"))?;
-    Ok(with_styles(&html, nonce, |href| {
-        let path = web.join(resolved(href)?);
-        fs::read_to_string(path).ok().filter(|css| can_be_inline(css))
-    }))
+fn page(pages: &Pages, nonce: &str) -> io::Result<String> {
+    let html = pages.read_to_string(&Path::new(FOLDER).join("index.html"))?;
+    Ok(with_styles(&html, nonce, |href| pages.read_to_string(&resolved(href)?).ok().filter(|css| can_be_inline(css))))
 }
 
 /// Replaces the links to stylesheets that `read` finds.
@@ -84,6 +79,8 @@ fn can_be_inline(css: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn link(href: &str) -> String {
@@ -150,15 +147,13 @@ mod tests {
     #[test]
     fn files_are_read_for_each_page() {
         let web = tempfile::tempdir().unwrap();
+        let pages = Pages::Folder(web.path().to_owned());
         fs::create_dir(web.path().join(FOLDER)).unwrap();
-        assert_eq!(page(web.path(), "N").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(page(&pages, "N").unwrap_err().kind(), io::ErrorKind::NotFound);
         let html = link("../style.css") + &link("none.css");
         fs::write(web.path().join(FOLDER).join("index.html"), &html).unwrap();
-        assert_eq!(page(web.path(), "N").unwrap(), html);
+        assert_eq!(page(&pages, "N").unwrap(), html);
         fs::write(web.path().join("style.css"), "a {}\n").unwrap();
-        assert_eq!(
-            page(web.path(), "N").unwrap(),
-            "<style nonce=\"N\">\na {}\n</style>".to_owned() + &link("none.css")
-        );
+        assert_eq!(page(&pages, "N").unwrap(), "<style nonce=\"N\">\na {}\n</style>".to_owned() + &link("none.css"));
     }
 }

@@ -3,6 +3,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use axum::routing::any;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -30,7 +31,7 @@ impl Served {
         }
         let (stop, stopping) = watch::channel(false);
         let site = Site {
-            web: web.path().to_owned(),
+            pages: Pages::Folder(web.path().to_owned()),
             service: ServiceAddress::Local(8002),
             streams: Registry::default(),
             collector: None,

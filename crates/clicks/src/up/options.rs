@@ -57,8 +57,8 @@ pub(crate) struct PipelineOptions {
     #[arg(long, value_name = "NAME", help_heading = "Collector")]
     pub(crate) collector_stream: Option<StreamName>,
 
-    /// The collector's command, a Lambda runtime client in any language [default: the collector of this workspace, built when
-    /// needed]
+    /// The collector's command, a Lambda runtime client in any language [default: the collector of this project: in a
+    /// clone it is built when needed, otherwise it is click-collector beside `clicks` or in PATH]
     #[arg(long, value_name = "COMMAND", help_heading = "Collector")]
     pub(crate) collector: Option<String>,
 
@@ -79,7 +79,7 @@ pub(crate) struct PipelineOptions {
     #[arg(long, value_name = "N", help_heading = "Collector")]
     pub(crate) collector_concurrency: Option<Whole<1, 100>>,
 
-    /// The folder of the pages [default: the `web` of this workspace]
+    /// The folder of the pages [default: the pages in this executable; in a clone, its `web`]
     #[arg(long, value_name = "DIR", help_heading = "Edge")]
     #[serde(deserialize_with = "path")]
     pub(crate) web: Option<PathBuf>,
@@ -161,7 +161,8 @@ pub(crate) struct StreamOptions {
     pub(crate) partition_key_field: Option<FieldName>,
 
     /// The function's command, a Lambda runtime client in any language; `none` delivers records unchanged, and `processor` is the
-    /// one of this workspace, built when needed [default: the processor; with --source kinesis, none]
+    /// click processor: in a clone it is built when needed, otherwise it is click-processor beside `clicks` or in PATH [default: the
+    /// processor; with --source kinesis, none]
     ///
     /// Quotes are as in a shell. A command without a `/` is searched in this PATH. The function itself has Lambda's PATH, or that of
     /// `--env PATH=…`. NAME of a table [functions.NAME] in the file is that function; the stream's options, also those of [defaults],

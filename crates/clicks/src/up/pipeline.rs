@@ -74,7 +74,7 @@ impl Pipeline {
         let edge = edge::router(clicks, routed, collector.clone(), rate, control.body_memory())?;
         let (stopping, stopped) = watch::channel(false);
         let site = Site {
-            web: settings.web.clone(),
+            pages: settings.pages.clone(),
             service: service_of_page,
             streams: streams.clone(),
             collector: collector.clone(),
@@ -120,7 +120,7 @@ async fn start_streams(
     let opened = settings.streams.iter().map(|stream| Bucket::open(&stream.destination, durable));
     let buckets: Vec<Bucket> = opened.collect::<Result<_, _>>()?;
     let built = if settings.streams.iter().filter_map(|stream| stream.function.as_ref()).any(is_unbuilt) {
-        packages::build(PROCESSOR).await?
+        packages::executable_of(PROCESSOR).await?
     } else {
         PathBuf::new()
     };
@@ -173,7 +173,7 @@ fn root_beside(configured: &[&Destination]) -> Root {
 async fn collector_start(collector: &CollectorSettings, kinesis: &HttpServer) -> anyhow::Result<Function> {
     let mut start = collector.function.clone();
     if is_unbuilt(&start) {
-        start.command = packages::build(COLLECTOR).await?;
+        start.command = packages::executable_of(COLLECTOR).await?;
     }
     Ok(start
         .env(COLLECTOR_STREAM, &collector.stream)
@@ -183,7 +183,7 @@ async fn collector_start(collector: &CollectorSettings, kinesis: &HttpServer) ->
         .env("AWS_SECRET_ACCESS_KEY", "local"))
 }
 
-/// Whether the function is the one of this workspace, which is built at the start.
+/// Whether the function is the one of this project, which is built or found at the start.
 fn is_unbuilt(function: &Function) -> bool {
     function.command.as_os_str().is_empty()
 }

@@ -13,7 +13,7 @@ use std::{env, fs};
 use super::options::{File, Host, PipelineOptions, Port, StreamOptions};
 use crate::error::UsageError;
 use crate::packages;
-use crate::site::ServiceAddress;
+use crate::site::{Pages, ServiceAddress};
 use crate::up::options::Whole;
 use firehose_model::batch::MB;
 use local_firehose::control::FunctionMap;
@@ -30,7 +30,7 @@ pub(crate) struct Settings {
     pub(crate) firehose_port: u16,
     pub(crate) kinesis_port: u16,
     pub(crate) service: Service,
-    pub(crate) web: PathBuf,
+    pub(crate) pages: Pages,
     pub(crate) state: Option<PathBuf>,
     pub(crate) retention_bytes: usize,
     pub(crate) recent_records_bytes: usize,
@@ -73,7 +73,7 @@ fn invalid<T>(option: &str, problem: impl Display) -> Result<T, UsageError> {
 struct SettingsContext<'a> {
     env: Vec<(String, String)>,
     collector_env: Vec<(String, String)>,
-    web: PathBuf,
+    pages: Pages,
     executable: &'a dyn Fn(&str) -> Option<PathBuf>,
 }
 
@@ -88,7 +88,7 @@ impl Settings {
         let context = SettingsContext {
             env: packages::inherited(env::vars_os()),
             collector_env: packages::inherited_by_collector(env::vars_os()),
-            web: packages::workspace().join("web"),
+            pages: packages::workspace().map_or(Pages::Embedded, |workspace| Pages::Folder(workspace.join("web"))),
             executable: &|word| function::executable(word, &path),
         };
         let file = config.zip(file.as_ref());
@@ -96,14 +96,12 @@ impl Settings {
         if let Some(warning) = function_of_all_streams(stream, file) {
             tracing::warn!("{warning}");
         }
-        if !settings.web.is_dir() {
-            let layers = pipeline_layers(pipeline, file);
-            let option = layers.find_or("web", |options| options.web.as_ref(), &settings.web).option;
-            let found = settings.web.display();
-            return invalid(
-                &option,
-                format_args!("found {found}; accepted is the folder of the pages, the `web` of the sources"),
-            );
+        if let Pages::Folder(web) = &settings.pages
+            && !web.is_dir()
+        {
+            let option = pipeline_layers(pipeline, file).find_or("web", |options| options.web.as_ref(), web).option;
+            let accepted = "accepted is the folder of the pages, the `web` of the sources";
+            return invalid(&option, format_args!("found {}; {accepted}", web.display()));
         }
         Ok(settings)
     }
@@ -125,7 +123,7 @@ impl Settings {
             firehose_port,
             kinesis_port,
             service,
-            web: layers.value(|options| options.web.clone()).unwrap_or_else(|| context.web.clone()),
+            pages: layers.value(|options| options.web.clone()).map_or_else(|| context.pages.clone(), Pages::Folder),
             state: layers.value(|options| options.state.clone()),
             retention_bytes: layers.number(|options| options.retention_mb, 256) as usize * MB,
             recent_records_bytes: layers.number(|options| options.recent_records_mb, 32) as usize * MB,

@@ -161,8 +161,13 @@ fn every_response_has_security_headers() {
 
 #[test]
 fn each_file_has_its_content_type() {
-    let up = Up::start(&[]);
-    let mut connection = Connection::open(up.page());
+    has_each_file(Up::start(&[]).page());
+}
+
+/// Whether all files of the pages are served, with their content type.
+#[track_caller]
+pub(crate) fn has_each_file(page: &str) {
+    let mut connection = Connection::open(page);
     let paths = files(&web());
     assert!(paths.len() > 10, "{paths:?}");
     for path in paths {

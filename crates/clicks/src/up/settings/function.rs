@@ -1,7 +1,6 @@
 //! The functions: that of a stream, and the collector. Each has a command and an environment.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -160,11 +159,12 @@ pub(super) fn executable(word: &str, path: &OsStr) -> Option<PathBuf> {
     if word.contains('/') {
         return packages::executable_at(Path::new(word));
     }
-    env::split_paths(path).find_map(|folder| packages::executable_at(&folder.join(word)))
+    packages::in_path(word, path)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::env;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 

@@ -28,7 +28,7 @@ fn context() -> SettingsContext<'static> {
             ("ON_UNKNOWN_KEY".to_owned(), "drop".to_owned()),
         ],
         collector_env: pairs(&[("COLLECTOR_HASH_FIELDS", "phone")]),
-        web: PathBuf::from("/sources/web"),
+        pages: Pages::Folder("/sources/web".into()),
         executable: &|word| (word != "missing").then(|| Path::new("/bin").join(word)),
     }
 }
@@ -167,7 +167,7 @@ fn defaults() -> Settings {
         firehose_port: 8001,
         kinesis_port: 8003,
         service: Service::Local { port: 8002, latency: Duration::ZERO, files: None },
-        web: PathBuf::from("/sources/web"),
+        pages: Pages::Folder("/sources/web".into()),
         state: None,
         retention_bytes: 256 * MB,
         recent_records_bytes: 32 * MB,
@@ -324,7 +324,7 @@ fn a_missing_file_and_a_missing_folder_are_errors() {
 
     fs::write(&config, format!("[pipeline]\nweb = '{}'\n[defaults]\nretries = 7\n", folder.path().display())).unwrap();
     let settings = read(&PipelineOptions::default()).unwrap();
-    assert_eq!((settings.web.as_path(), settings.streams[0].retries), (folder.path(), 7));
+    assert_eq!((settings.pages, settings.streams[0].retries), (Pages::Folder(folder.path().to_owned()), 7));
 
     let missing = PipelineOptions { web: Some("no/such/folder".into()), ..PipelineOptions::default() };
     let message = "`--web`: found no/such/folder; accepted is the folder of the pages, the `web` of the sources";

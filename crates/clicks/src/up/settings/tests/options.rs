@@ -20,7 +20,7 @@ const OPTIONS: &[Row] = &[
     (&[("service-latency-ms", "250")], |s| {
         s.service = Service::Local { port: 8002, latency: Duration::from_millis(250), files: None };
     }),
-    (&[("web", "pages")], |s| s.web = "pages".into()),
+    (&[("web", "pages")], |s| s.pages = Pages::Folder("pages".into())),
     (&[("state", "out/state")], |s| s.state = Some("out/state".into())),
     (&[("retention-mb", "7")], |s| s.retention_bytes = 7 * MB),
     (&[("recent-records-mb", "0")], |s| s.recent_records_bytes = 0),
@@ -176,7 +176,7 @@ fn the_help_has_the_real_defaults() {
     let in_words = [
         "none",
         "the only one",
-        "the `web`",
+        "the pages",
         "a local",
         "the processor",
         "the collector",
