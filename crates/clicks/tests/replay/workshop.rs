@@ -16,7 +16,7 @@ fn the_page_of_the_workshop_shows_what_a_run_delivers() {
     let mut shown = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let (delivered, failed) = (shown.next().unwrap(), shown.next().unwrap());
 
-    let replay = Replay::of(&[("clicks.jsonl", &clicks.join("\n"))]);
+    let replay = Replay::of(&[("clicks.jsonl", &clicks)]);
     let exit = Exit::from(replay.bare_command(&["--json", "--out", "out", "in/clicks.jsonl"]).output().unwrap());
     assert_eq!(exit.report()["failed_by_reason"], serde_json::json!({ "unknown_key": 1 }), "{}", exit.stderr);
     assert_eq!(replay.delivered(), delivered);

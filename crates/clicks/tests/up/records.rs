@@ -206,7 +206,7 @@ fn a_tap_prints_records_as_they_are_put_returned_and_failed() {
         let mut texts: Vec<u64> = Vec::new();
         while texts.last() != Some(&499) {
             let mut line = String::new();
-            assert!(reader.read_line(&mut line).unwrap() > 0, "it ended at {:?}", texts.last());
+            assert!(reader.read_line(&mut line).unwrap() > 0, "the last one was {:?}", texts.last());
             texts.extend(
                 line.split_once("{\"n\":").map(|(_, number)| number.trim_end_matches("}\n").parse::<u64>().unwrap()),
             );
