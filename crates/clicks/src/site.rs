@@ -5,6 +5,7 @@
 
 mod analysis;
 mod chosen_stream;
+mod error_response;
 mod events;
 mod monitoring;
 mod object;
@@ -25,6 +26,7 @@ use axum::{Extension, Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use self::error_response::error;
 use self::events::Events;
 use self::pipeline_page::StyleNonce;
 use self::service::{ServiceUrl, host};
@@ -60,10 +62,6 @@ pub(crate) fn router(site: Site, edge: Router) -> Router {
 /// The configuration of the page's scripts. In the cloud it is a file, without the last URL.
 async fn config(Extension(service): Extension<ServiceUrl>) -> Json<Value> {
     Json(json!({ "mysfitsUrl": service.url, "clicksUrl": "/clicks", "pipelineUrl": "/pipeline/" }))
-}
-
-fn error(status: StatusCode, message: &str) -> Response {
-    (status, Json(json!({"message": message}))).into_response()
 }
 
 /// The content security policy is of the pages only.

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::error;
+use super::error_response::error;
 use local_firehose::registry::Registry;
 use local_firehose::stream::DeliveryStream;
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::error;
+use super::error_response::error;
 use crate::edge::{Collector, CollectorCounts};
 use local_firehose::registry::Registry;
 use local_firehose::stream::{DeliveryStream, RefusedRecords, StreamOverview, StreamSnapshot};

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::error;
+use super::error_response::error;
 use firehose_model::values::GZIP_MAGIC;
 use local_firehose::registry::Registry;
 

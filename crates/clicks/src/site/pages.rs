@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
 use tower_http::services::ServeDir;
 
-use super::error;
+use super::error_response::error;
 
 // `FILES`: the path and the contents of each file of `web`, by `build.rs`.
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));

@@ -11,7 +11,8 @@ use axum::{Extension, Router};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::{Pages, error};
+use super::error_response::error;
+use super::pages::Pages;
 
 const FOLDER: &str = "pipeline";
 const LINK: &str = "<link rel=\"stylesheet\" href=\"";

@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::error;
+use super::error_response::error;
 use local_firehose::registry::Registry;
 use local_firehose::stream::{DeliveryStream, FollowedRecord, Follower, RecordQuery, RecordStatus, TapFilter};
 
