@@ -27,12 +27,26 @@ try {
   await page.locator('[data-count=refused]', { hasText: new RegExp(`^${count}$`) }).waitFor()
   await page.locator('.heading', { hasText: `${count} refused` }).waitFor()
   await page.getByText('backlog full').first().waitFor()
+  await cardsStay(page)
   const table = page.locator('figure[data-plot=failures] details')
   await table.locator('summary').click()
   const cells = await table.locator('tbody tr').allTextContents()
   assert.ok(cells.length > 0 && cells.every((row) => /\d/.test(row)), `the refused records in the plot's table: ${cells}`)
 } finally {
   await browser.close()
+}
+
+/** While the time to the next flush counts down. */
+async function cardsStay(page) {
+  const flush = page.locator('[data-detail=waiting-flush]')
+  const boxes = () => page.locator('.stage, #refused').evaluateAll((cards) => cards.map((card) => JSON.stringify(card.getBoundingClientRect())))
+  const [first, text] = [await boxes(), await flush.textContent()]
+  assert.match(text, /flush in/)
+  for (let change = 0, last = text; change < 5; change++) {
+    await page.waitForFunction((before) => document.querySelector('[data-detail=waiting-flush]').textContent !== before, last)
+    last = await flush.textContent()
+    assert.deepEqual(await boxes(), first, `the cards at "${last}"`)
+  }
 }
 
 /** The first paint waits for the document only: every other file is held back. */

@@ -16,7 +16,8 @@ if (!onDemand) {
 // Root has no sandbox, and neither have some machines. The pages are the project's.
 const browser = await chromium.launch({ executablePath: executable(), chromiumSandbox: false })
 try {
-  const page = await browser.newPage()
+  const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] })
+  const page = await context.newPage()
   const complaints = []
   page.on('pageerror', (error) => complaints.push(error.message))
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
@@ -38,7 +39,16 @@ try {
     assert.equal(response.status, 200)
     await page.locator('[data-count=delivered]', { hasText: /^1$/ }).waitFor()
     assert.equal(await page.getByText('No record has arrived yet').isVisible(), false)
-    await page.locator('#objects [data-object]').click()
+    const object = page.locator('#objects [data-object]')
+    const key = await object.getAttribute('data-object')
+    assert.equal(await object.locator('[data-cell=file]').textContent(), key, 'the full key')
+    const download = new URL(await page.locator('#objects [data-download]').getAttribute('href'), page.url())
+    const saved = await fetch(download)
+    assert.match(saved.headers.get('content-disposition'), /^attachment; filename="/)
+    assert.equal((await saved.text()).trim(), JSON.stringify(record))
+    await page.getByRole('button', { name: `Copy the key ${key}` }).click()
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key)
+    await object.click()
     await page.getByRole('dialog').getByText(JSON.stringify(record)).waitFor()
     await page.keyboard.press('Escape')
   }
