@@ -88,7 +88,7 @@ function quotaRows(shape: Shape): string[][] {
 function loadRows(): string[][] {
   const row = (name: string, cell: (of: Loads, rate: number) => string) => [name, ...each(DEPLOYED, cell)]
   return [
-    row('requests of the edge a second', (of) => short(of.edgeRequests)),
+    row('requests of the API a second', (of) => short(of.edgeRequests)),
     row('data into Firehose', (of) => quantity(of.bytes, 'B/s')),
     row('clicks a batch', (of) => short(of.clicksOfInvocation)),
     row('invocations a second', (of) => short(of.invocations)),
@@ -184,7 +184,7 @@ ${table(
 )}
 
 1. **Fewer requests first.** The processor accepts several clicks as one record, so a page that sends ten at once needs a tenth of the requests, and
-   costs a fraction ([below](#cost-a-month)). That needs another schema and mapping template of the edge, which make one record of an array's objects.
+   costs a fraction ([below](#cost-a-month)). That needs another schema and mapping template of the API, which make one record of an array's objects.
 2. **Raise quotas**, with the numbers above, before traffic needs them.
 3. **Split streams** when one stream's quota is not raised far enough: deploy the stack again with another \`stackName\`, and let each page choose one of the
    URLs at random. Alarms and error output are then separate, and queries need a view over all tables.
@@ -203,13 +203,13 @@ wait, for up to 24 hours.
 ## Cost a month
 
 30 days at the steady rate, after a year, in us-east-1, in US dollars, without the free tier. GB are 2^30 bytes here. Letters are the sources in
-[infra/](../infra/README.md#what-a-million-clicks-a-day-cost), of 2026-11-20.
+[cost](cost.md#sources), of 2026-11-20.
 
 ${table(['one click a request', 'unit', ...rates.flatMap((rate) => [rate, '$'])], costRows(DEPLOYED))}
 
 ${table(['ten clicks a request', 'unit', ...rates.flatMap((rate) => [rate, '$'])], costRows(BATCHED))}
 
-- **The edge is ${share(RATES[0])} %, ${share(RATES[1])} % and ${share(RATES[2])} % of the first table.** Ten clicks a request cost ${RATES.map((rate) => `${Math.round((100 * cost(rate, BATCHED)) / cost(rate, DEPLOYED))} %`).join(', ')} of it.
+- **The API is ${share(RATES[0])} %, ${share(RATES[1])} % and ${share(RATES[2])} % of the first table.** Ten clicks a request cost ${RATES.map((rate) => `${Math.round((100 * cost(rate, BATCHED)) / cost(rate, DEPLOYED))} %`).join(', ')} of it.
 - Prices a unit: API Gateway ${PRICES.gateway.map(([, each]) => each.toFixed(2)).join(', ')} for the first 333 million, the next 667 million, the next 19 billion and the rest (a). Firehose
   ${PRICES.firehose.map(([, each]) => each).join(', ')} for the first 500 TB, the next 1.5 PB and the rest (b, d). Data out ${PRICES.dataOut.map(([, each]) => each).join(', ')} for the first 10, the next 40, the
   next 100 TB and the rest (h, d). Access log 0.25 (j), function's log 0.50 (e), S3 0.023 and 0.005 (d), Lambda 0.20 and 0.0000133334 (c), X-Ray 5.00 (f).

@@ -10,7 +10,7 @@ export const MONTH_SECONDS = 30 * 86_400
 /** The rates of the document, in clicks per second. */
 export const RATES = [100, 10_000, 100_000] as const
 
-/** Sizes and shares: `docs/sizes.md` and `infra/README.md`, "What a million clicks a day cost". */
+/** Sizes and shares: `docs/sizes.md` and `docs/cost.md`. */
 export const TRAFFIC = {
   /** A click of `web/clicks.js`, before base64. */
   clickBytes: 181,
@@ -29,7 +29,7 @@ export const TRAFFIC = {
   deliveredDays: 365,
 }
 
-/** The deployment's defaults (`infra/README.md`, "Options"). */
+/** The deployment's defaults (`docs/reference/deployment-options.md`). */
 export const DEFAULTS = {
   bufferBytes: Math.floor(processorBufferMib({}) * MIB),
   bufferSeconds: 60,
@@ -74,7 +74,7 @@ export const QUOTAS = {
     name: 'the option `edgeRate`, `PUT` requests',
     value: DEFAULTS.edgeRate,
     unit: 'requests/s',
-    source: '[options](../infra/README.md#options)',
+    source: '[options](reference/deployment-options.md)',
   },
   firehoseRequests: {
     name: 'Firehose, requests of a stream',
@@ -139,7 +139,7 @@ export type Tier = readonly [upTo: number, dollars: number]
 
 const TB = 1024
 
-/** Prices of us-east-1 in US dollars; letters are the sources in `infra/README.md`, as of 2026-11-20. */
+/** Prices of us-east-1 in US dollars; letters are the sources in `docs/cost.md`, as of 2026-11-20. */
 export const PRICES = {
   /** Per million requests of a REST API. (a), Table 4; the same bounds in (d), `api_gateway_rest_api_test.golden`. */
   gateway: [
@@ -174,6 +174,6 @@ export const PRICES = {
   storage: [[Infinity, 0.023]],
   /** Per TB that a query reads. (g) */
   query: 5,
-  /** The dashboard, the function's metrics, the alarms (e) and the pager's (j): `infra/README.md`. */
+  /** The dashboard, the function's metrics, the alarms (e) and the pager's (k): `docs/cost.md`. */
   fixed: 3 + 1.8 + 1.2 + 0.5,
 } satisfies Record<string, readonly Tier[] | number>

@@ -39,9 +39,9 @@ test("the guide's variables are sufficient", () => {
   )
 })
 
-test('without a service, the README deploys only the other ingestion paths', () => {
-  const readme = readFileSync(`${HERE}/README.md`, 'utf8')
-  const [, stack, streams] = /^ *npx cdk deploy (\w+) -c 'streams=([^']+)'$/m.exec(readme)!
+test('without a service, the guide deploys only the other ingestion paths', () => {
+  const guide = readFileSync(`${HERE}/../docs/guides/ingestion-paths.md`, 'utf8')
+  const [, stack, streams] = /^ *npx cdk deploy (\w+) -c 'streams=([^']+)'$/m.exec(guide)!
   assert.deepEqual(stackNames({ streams: streams! }, {}), [`ClickStream-${stack}`])
 })
 

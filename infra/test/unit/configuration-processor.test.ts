@@ -42,10 +42,10 @@ test("the processor's messages have the same words", () => {
   }
 })
 
-/** The README's orders and products. */
+/** The documented orders and products. */
 const ORDERS = (() => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-  const [, example] = /^### Other events$[^]*?^```json\n([^]*?)^```$/m.exec(readme)!
+  const page = readFileSync(new URL('../../../docs/reference/deployment-options.md', import.meta.url), 'utf8')
+  const [, example] = /^## Other events$[^]*?^```json\n([^]*?)^```$/m.exec(page)!
   return JSON.parse(`{${example}}`)
 })()
 

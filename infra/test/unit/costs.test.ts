@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { accessLogFormat, read, table } from '../support/docs.ts'
 
-/** These tests recompute `infra/README.md`, "What a million clicks a day cost". */
-const COSTS = read('infra/README.md')
+/** These tests recompute `docs/cost.md`. */
+const COSTS = read('docs/cost.md')
 
 for (const header of ['item | calculation', 'item | price']) {
   test(`the costs of the table "${header}" add up to its total`, () => {
@@ -41,6 +41,27 @@ for (const [item, dollars] of COLLECTOR_COSTS) {
       .split('\n')
       .find((line) => line.startsWith('| **cost a month**'))
     assert.ok(cost!.includes(dollars.toFixed(2).replace(/^105\.00$/, '105')), cost)
+  })
+}
+
+/** Clicks a month, and a year; dollars a month that options add, with the prices of the table. */
+const [MONTH, YEAR] = [30 * DAY, 365 * DAY]
+const OPTION_COSTS: [option: string, dollars: number][] = [
+  ['`firewallRequests`', 5 + 2 + 1.2 * (MONTH / 1e6) * 0.6],
+  ['the same for the collector', 5 + 1 + 1.2 * (MONTH / 1e6) * 0.6],
+  ['`parquet`', 143.1 * 0.018],
+  ['`partitionKeys`', ((MONTH * 160) / GB) * 0.02],
+  ['`clickIdentity`, in S3', ((YEAR * 56) / GB) * 0.023],
+  ['`clickIdentity`, for Athena', ((3_000 * 392) / 1e6) * 5],
+  ['`clickIdentity`, for `partitionKeys`', ((MONTH * 248) / GB) * 0.02],
+  ['`sourceBackup`', ((YEAR * 53) / GB) * 0.023 + 8.64 * 0.005],
+  ['none, with a preflight', 0.8 * MONTH * (3.5 / 1e6 + ((245 + 26) * 0.25 + 450 * 0.09) / GB)],
+]
+
+for (const [option, dollars] of OPTION_COSTS) {
+  test(`the documented cost of an option recomputes: ${option}`, () => {
+    const [row] = table('option | calculation', COSTS).filter(([name]) => name!.startsWith(option))
+    assert.equal(row!.at(-1)!.split(' ')[0], dollars.toFixed(2))
   })
 }
 

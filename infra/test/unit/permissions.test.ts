@@ -7,7 +7,7 @@ import template from '../../permissions.json' with { type: 'json' }
 import { CONFIGURATIONS, configured, SERVICE, validated } from '../support/configurations.ts'
 import { only } from '../support/synth.ts'
 
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+const PAGE = readFileSync(new URL('../../../docs/security-and-privacy.md', import.meta.url), 'utf8')
 
 /** The policy of a partition, for the account of the tests. */
 function policy(partition: string): typeof template {
@@ -21,7 +21,7 @@ const arn = (service: string, resource: string, region = 'us-east-1') =>
 const gateway = (path: string) => `arn:aws:apigateway:us-east-1::${path}`
 const EVERYTHING = '*'
 const ROLE = arn('iam', 'role/ClickStream-Ingest-Role', '')
-/** The README's placeholder for the role of a stream that exists. */
+/** The policy's placeholder for the role of a stream that exists. */
 const STREAM_ROLE = arn('iam', 'role/STREAM-ROLE', '')
 const FUNCTION = arn('lambda', 'function:ClickStream-Processor')
 const MAPPING = arn('lambda', 'event-source-mapping:0c1d')
@@ -332,8 +332,8 @@ test('every ARN has the prefix of the partition', () => {
   }
 })
 
-test("the README's command fills in every placeholder", () => {
-  const [, variables, command] = /^(PARTITION=\S+ ACCOUNT=\S+)\n(sed .*) > policy\.json$/m.exec(README)!
+test('the documented command fills in every placeholder', () => {
+  const [, variables, command] = /^(PARTITION=\S+ ACCOUNT=\S+)\n(sed .*) > policy\.json$/m.exec(PAGE)!
   const cwd = fileURLToPath(new URL('../..', import.meta.url))
   for (const [partition, text] of [
     ['aws', variables!],
@@ -348,9 +348,8 @@ test("the policy is within IAM's size limit, and allows no service on all resour
   // IAM does not count white space ("IAM and AWS STS quotas").
   const sizes = ['aws', 'aws-us-gov'].map((partition) => JSON.stringify(policy(partition)).length)
   assert.ok(sizes.every((size) => size <= 6144))
-  const [, ...documented] = /^- It has ([\d,]+) of the 6,144 characters of a managed policy, and ([\d,]+) in/m.exec(
-    README,
-  )!
+  const [, ...documented] =
+    /^- \*\*Size\*\*: ([\d,]+) of the 6,144 characters of a managed policy, and ([\d,]+) in/m.exec(PAGE)!
   assert.deepEqual(
     documented.map((size) => Number(size.replace(',', ''))),
     sizes,

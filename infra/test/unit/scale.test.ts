@@ -91,10 +91,10 @@ test('the defaults are those of the template', () => {
   assert.ok(buckets.includes(`"ExpirationInDays":${TRAFFIC.deliveredDays}`))
 })
 
-test('a million clicks a day cost what the README computes', () => {
-  const readme = read('infra/README.md')
+test('a million clicks a day cost what docs/cost.md computes', () => {
+  const page = read('docs/cost.md')
   const documented = (item: string) =>
-    Number(new RegExp(`^\\| ${item} \\|.*\\| ([\\d.]+) \\|$`, 'm').exec(readme)?.[1] ?? NaN)
+    Number(new RegExp(`^\\| ${item} \\|.*\\| ([\\d.]+) \\|$`, 'm').exec(page)?.[1] ?? NaN)
   const computed = new Map(costs(1e6 / 86_400, ONE).map(({ item, dollars }) => [item, dollars.toFixed(2)]))
   for (const [item, expected] of [
     ['API Gateway, `PUT` and `OPTIONS`', documented('API Gateway, `PUT`') + documented('API Gateway, `OPTIONS`')],

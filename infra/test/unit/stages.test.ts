@@ -163,8 +163,8 @@ test('by default, the shell selects the region, and stacks have no tags and can 
   }
 })
 
-test("the README's example has a configuration for each stage", () => {
-  const [, example] = /^## Stages$[^]*?^```json\n([^]*?)^```$/m.exec(read('infra/README.md'))!
+test("the guide's example has a configuration for each stage", () => {
+  const [, example] = /^# Stages$[^]*?^```json\n([^]*?)^```$/m.exec(read('docs/guides/stages.md'))!
   const context = JSON.parse(`{${example}}`)
   const names = Object.keys(context.stages)
   assert.ok(names.length > 1)
