@@ -41,9 +41,12 @@ for (const name of ['aws-cdk-lib', 'cdk-nag', 'constructs', '@types/node'])
 
 // Declarations are checked, too: `skipLibCheck` is false by default.
 cpSync(`${INFRA}/examples`, `${app}/examples`, { recursive: true })
+const documented = ['README.md', '../docs/guides/constructs.md'].flatMap((page) => programs(`${INFRA}/${page}`))
+mkdirSync(`${app}/documented`)
+for (const [index, program] of documented.entries()) writeFileSync(`${app}/documented/${index}.ts`, program)
 write('tsconfig.json', {
   compilerOptions: { target: 'es2023', module: 'nodenext', types: ['node'], strict: true },
-  include: ['examples'],
+  include: ['examples', 'documented'],
 })
 run(`${INFRA}/node_modules/.bin/tsc`, ['--project', app])
 
@@ -55,6 +58,28 @@ const file = (name: string) => `${app}/cdk.out/${name}.template.json`
 const templates = new Map(
   NAMES.map((name) => [name, Template.fromJSON(JSON.parse(readFileSync(file(name), 'utf8')))] as const),
 )
+
+/** The programs of a page, each as a module: its imports, and the rest as a method of a stack. */
+function programs(page: string): string[] {
+  return [...readFileSync(page, 'utf8').matchAll(/^ *```ts\n([^]*?)^ *```$/gm)].map(([, program]) => {
+    const lines = program!.split('\n')
+    const isImport = (line: string) => /^ *import /.test(line)
+    const [imports, body] = [lines.filter(isImport), lines.filter((line) => !isImport(line))]
+    return [
+      "import { Stack } from 'aws-cdk-lib'",
+      ...imports,
+      'export class Documented extends Stack {',
+      'build(): void {',
+      ...body,
+      '}}',
+    ].join('\n')
+  })
+}
+
+test('each program of the documents compiles', () => {
+  assert.ok(documented.length > 1)
+  for (const index of documented.keys()) assert.ok(existsSync(`${app}/documented/${index}.js`))
+})
 
 test('the tarball contains the constructs, their mapping templates and the schema', () => {
   const others = files.filter((path) => !path.startsWith('dist/'))
