@@ -139,7 +139,7 @@ export function scaleDocument(): string {
 
 The click stream at ${rates.slice(0, -1).join(', ')} and ${rates.at(-1)} clicks a second, all day. \`npm run scale\` in [infra/](../infra/README.md) computes this page from
 [quotas, prices and measurements](../infra/scale/inputs.ts) with [a model](../infra/scale/model.ts); do not edit it. A test compares both. Another test
-counts invocations and objects of the [local Firehose](../crates/local-firehose/README.md), which must be the model's.
+counts invocations and objects of the [local Firehose](reference/local-firehose.md), which must be the model's.
 
 A click of [\`clicks.js\`](../web/clicks.js) has ${TRAFFIC.clickBytes} B, is one request and one record, and causes ${TRAFFIC.preflights} preflights. Traffic has peaks: use the
 rate of the highest minute for quotas, and the mean for costs.

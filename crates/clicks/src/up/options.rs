@@ -137,7 +137,7 @@ pub(crate) struct PipelineOptions {
 
     /// Print JSON lines instead of text: what is ready, and then events [default: false]
     ///
-    /// Their fields are in crates/clicks/README.md, "JSON lines". Lines for people are still on standard error.
+    /// Their fields are in docs/reference/pipeline.md, "JSON lines". Lines for people are still on standard error.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(hide_possible_values = true)]
     pub(crate) json: Option<bool>,
@@ -229,7 +229,8 @@ pub(crate) struct StreamOptions {
 
     /// The destination of objects: a folder, or s3://BUCKET [default: out/bucket]
     ///
-    /// Keys in S3 are unchanged. In a folder, a part that is no valid file name is encoded: see "Keys in a folder" in the README.
+    /// Keys in S3 are unchanged. In a folder, a part that is no valid file name is encoded: see "Keys in a folder" in
+    /// crates/object-storage/README.md.
     #[arg(long, value_name = "DIR|URL", help_heading = "Destination")]
     pub(crate) destination: Option<String>,
 
@@ -251,7 +252,7 @@ pub(crate) struct StreamOptions {
     /// stream [default: firehose/]
     ///
     /// Expressions are !{timestamp:FORMAT}, !{firehose:random-string} and, with --dynamic-partitioning,
-    /// !{partitionKeyFromLambda:NAME}. Without a timestamp, yyyy/MM/dd/HH/ is appended.
+    /// !{partitionKeyFromLambda:NAME}. Without a timestamp and without keys, yyyy/MM/dd/HH/ is appended.
     #[arg(long, value_name = "PREFIX", help_heading = "Destination")]
     pub(crate) prefix: Option<String>,
 

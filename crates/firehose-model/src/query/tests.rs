@@ -181,7 +181,7 @@ fn large_arrays_and_objects_are_not_copied() {
     }
 }
 
-/// See the README of `local-firehose`.
+/// `docs/reference/delivery-streams.md` documents it.
 #[test]
 fn numbers_within_a_query_differ_from_those_of_jq() {
     for (filter, record, expected) in [

@@ -10,7 +10,8 @@ use crate::command::Cli;
 
 const INTRODUCTION: &str = "# Command line
 
-`clicks COMMAND --help` prints what is here, and examples. [The command's README](../../crates/clicks/README.md) documents what each command does.
+`clicks COMMAND --help` prints what is here, and examples. Other pages document what the commands do:
+[local pipeline](pipeline.md) (`up`, `tap`), [local Firehose](local-firehose.md) (`serve`), [replay](replay.md), [redrive failures](../guides/redrive-failures.md).
 In a clone of this repository, `cargo clicks` is the same as `clicks`.
 
 A test compares this page with `--help`: `UPDATE_DOCS=1 cargo test -p clicks --lib the_reference` writes it.
