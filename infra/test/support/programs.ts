@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** The tools of `make lambda-tools`. */
+/** The tools of `make tools`. */
 export const TOOLS = `${ROOT}.venv/bin`
+const LAMBDA_TOOLS = `${ROOT}.venv-lambda/bin`
 
 /** The time limits of a condition and of a build. */
 const LIMIT_MS = 60_000
@@ -14,7 +15,7 @@ const BUILD_LIMIT_MS = 30 * 60_000
 
 // Functions, too, are built by the features of the selection: see `crates/test-support/bin/cargo`.
 const cargo = process.env.CARGO_SELECTION ? { CARGO: `${ROOT}crates/test-support/bin/cargo`, TEST_CARGO: 'cargo' } : {}
-const environment = { ...process.env, ...cargo, PATH: TOOLS + delimiter + process.env.PATH }
+const environment = { ...process.env, ...cargo, PATH: [TOOLS, LAMBDA_TOOLS, process.env.PATH].join(delimiter) }
 
 /** Runs a program in `cwd` with `variables`, and returns its standard output. */
 export function run(program: string, args: string[], cwd = ROOT, variables: Record<string, string> = {}): string {
