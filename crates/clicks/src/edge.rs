@@ -11,7 +11,7 @@
 //! their bodies are read.
 
 mod clicks;
-mod collect;
+mod collect_route;
 mod collector;
 mod reader;
 mod streams;
@@ -50,7 +50,7 @@ pub(crate) fn router(
         router = router.merge(streams::router(streams, rate, memory));
     }
     if let Some(collector) = collector {
-        router = router.merge(collect::router(collector, rate, memory));
+        router = router.merge(collect_route::router(collector, rate, memory));
     }
     Ok(router.layer(from_fn(identify)))
 }

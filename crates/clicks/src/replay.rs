@@ -21,11 +21,11 @@ use self::report::Report;
 use self::session::Session;
 use crate::error::UsageError;
 use crate::examples::{TEMPLATE, examples};
-use crate::input::{self, Contents, Source};
+use crate::input::{self, Contents, Input};
 use crate::output::{self, Output};
 use crate::packages::{self, PROCESSOR, variable_of_processor};
 use crate::progress::Bar;
-use crate::service::{self, LocalService};
+use crate::service::{self, MysfitsFileServer};
 use crate::up::options::{self, BufferMb, ServiceUrl};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
 use firehose_model::source::SourceType;
@@ -85,7 +85,7 @@ pub(crate) struct Replay {
     /// The source of clicks, backups and error objects. It sets the form of events, and the largest record (1,000 KiB for Direct
     /// PUT; 10 MiB for a data stream, within Lambda's 6 MB). Events have a source of their own.
     #[arg(long, value_name = "SOURCE", default_value = "direct-put", help_heading = "Batches")]
-    source: options::Source,
+    source: options::SourceKind,
 
     /// The size of a batch's data, as Firehose's BufferSizeInMBs: 0.2 to 3.
     #[arg(long, value_name = "MB", default_value_t = DEFAULT_BUFFER_MB, value_parser = |text: &str| text.parse().map(|BufferMb(megabytes)| megabytes), help_heading = "Batches")]
@@ -126,8 +126,8 @@ pub(crate) struct Replayed {
 pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) -> anyhow::Result<Replayed> {
     let mut interrupt = pin!(interrupt);
     let source_type = match options.source {
-        options::Source::DirectPut => SourceType::DirectPut,
-        options::Source::Kinesis => SourceType::Kinesis,
+        options::SourceKind::DirectPut => SourceType::DirectPut,
+        options::SourceKind::Kinesis => SourceType::Kinesis,
     };
     // Check all options before a build, which can take minutes.
     let sources = input::find(&options.inputs)?;
@@ -157,21 +157,21 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     } else {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let latency = Duration::from_millis(options.service_latency_ms);
-        let local = LocalService::start(responses, any_port, latency).await;
+        let local = MysfitsFileServer::start(responses, any_port, latency).await;
         let local =
             local.context("could not start the local service; to use another one, name it (`--service URL`)")?;
         let url = local.server.url();
         (Some(local), url)
     };
 
-    let progress = Bar::new(sources.iter().map(Source::bytes).sum());
+    let progress = Bar::new(sources.iter().map(Input::bytes).sum());
     tracing::info!("running {}", function.display());
     tracing::info!("writing to {}", output.folder.display());
     let limits = Limits::new(options.buffer_mb, options.buffer_records as usize);
     let mut batches = feed(sources, source_type, limits, progress.0.clone());
     let mut session = Session::start(options, function, &service, output, progress).await?;
     let interrupted = process(&mut batches, &mut session, interrupt).await;
-    let served = local.as_ref().map(LocalService::requests);
+    let served = local.as_ref().map(MysfitsFileServer::requests);
     let report = session.stop(matches!(interrupted, Ok(true)), served).await;
     if let Some(local) = local {
         local.server.stop().await;
@@ -184,7 +184,7 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
 }
 
 /// Checks the start of each file before any is replayed, except of what can be read only once.
-fn check(sources: &[Source], source_type: SourceType) -> Result<(), UsageError> {
+fn check(sources: &[Input], source_type: SourceType) -> Result<(), UsageError> {
     for source in sources.iter().filter(|source| source.bytes().is_some()) {
         Contents::open(source, source_type, &ProgressBar::hidden())?.next().transpose()?;
     }

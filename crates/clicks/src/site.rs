@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use self::error_response::error;
 use self::events::Events;
 use self::pipeline_page::StyleNonce;
-use self::service::{ServiceUrl, host};
+use self::service::{PageServiceUrl, host};
 use crate::edge::Collector;
 use local_firehose::registry::Registry;
 
@@ -60,7 +60,7 @@ pub(crate) fn router(site: Site, edge: Router) -> Router {
 }
 
 /// The configuration of the page's scripts. In the cloud it is a file, without the last URL.
-async fn config(Extension(service): Extension<ServiceUrl>) -> Json<Value> {
+async fn config(Extension(service): Extension<PageServiceUrl>) -> Json<Value> {
     Json(json!({ "mysfitsUrl": service.url, "clicksUrl": "/clicks", "pipelineUrl": "/pipeline/" }))
 }
 
@@ -100,7 +100,7 @@ async fn guard(State(service): State<Arc<ServiceAddress>>, mut request: Request,
     (headers, response).into_response()
 }
 
-fn content_security_policy(service: Option<&ServiceUrl>, nonce: Option<&StyleNonce>) -> String {
+fn content_security_policy(service: Option<&PageServiceUrl>, nonce: Option<&StyleNonce>) -> String {
     let service = service.map(|service| format!(" {}", service.origin)).unwrap_or_default();
     let nonce = nonce.map(|StyleNonce(nonce)| format!(" 'nonce-{nonce}'")).unwrap_or_default();
     format!(
