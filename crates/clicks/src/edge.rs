@@ -13,6 +13,7 @@
 mod clicks;
 mod collect_route;
 mod collector;
+mod ingestion;
 mod reader;
 mod streams;
 
@@ -31,6 +32,7 @@ use local_firehose::http::BodyMemory;
 use local_firehose::stream::{DataStream, DeliveryStream};
 
 pub(crate) use self::collector::{Collector, CollectorCounts};
+pub(crate) use self::ingestion::IngestionPaths;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 

@@ -30,7 +30,7 @@ use self::error_response::error;
 use self::events::Events;
 use self::pipeline_page::StyleNonce;
 use self::service::{PageServiceUrl, host};
-use crate::edge::Collector;
+use crate::edge::{Collector, IngestionPaths};
 use local_firehose::registry::Registry;
 
 pub(crate) use self::pages::Pages;
@@ -41,16 +41,17 @@ pub(crate) struct Site {
     pub(crate) service: ServiceAddress,
     pub(crate) streams: Registry,
     pub(crate) collector: Option<Arc<Collector>>,
+    pub(crate) ingestion_paths: IngestionPaths,
     /// True, or without its sender, when the process stops. Then event streams end.
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
 pub(crate) fn router(site: Site, edge: Router) -> Router {
-    let events = Arc::new(Events::new(site.streams.clone(), site.collector.clone(), site.stopping.clone()));
+    let events = Events::new(site.streams.clone(), site.collector.clone(), site.ingestion_paths, site.stopping.clone());
     let service = Arc::new(site.service);
     let state = Router::new()
         .route("/config.json", get(config))
-        .route("/pipeline/events", get(events::follow).with_state(events))
+        .route("/pipeline/events", get(events::follow).with_state(Arc::new(events)))
         .merge(records::router(site.streams.clone(), site.stopping))
         .merge(object::router(site.streams.clone()))
         .merge(pipeline_page::router(site.pages.clone()))

@@ -78,6 +78,7 @@ impl Pipeline {
             service: service_of_page,
             streams: streams.clone(),
             collector: collector.clone(),
+            ingestion_paths: settings.ingestion_paths(),
             stopping: stopped,
         };
         Ok(Self {
