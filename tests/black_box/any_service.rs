@@ -4,7 +4,7 @@ use runtime_api::Outcome;
 use serde_json::{Value, json};
 
 use crate::harness::{InvokeResult, event, fixture, invoke, invoke_failing, log_lines, once, processor, settings};
-use test_support::mysfits_service::{Request, Response, Service};
+use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService};
 
 const ORDER: &str = r#"{"orderId":"o-1","customer":{"id":"c-1","tags":["a","b"]}, "lines":[{"product":{"id":7},"n":2.50}],"note":"\u00e9","NAME":"x"}"#;
 
@@ -50,7 +50,7 @@ fn order_of(id: &str) -> String {
 
 #[tokio::test]
 async fn lines_are_as_configured() {
-    let service = Service::start(shop).await;
+    let service = ScriptedMysfitsService::start(shop).await;
     for (env, expected) in [
         (vec![], r#""orderId":"o-1","productId":7,"name":"Tea","brand":"Acme""#.to_owned()),
         (vec![("EVENT_FIELDS", "orderId")], r#""orderId":"o-1","name":"Tea","brand":"Acme""#.to_owned()),
@@ -114,7 +114,7 @@ async fn lines_are_as_configured() {
 
 #[tokio::test]
 async fn records_fail_for_general_reasons() {
-    let service = Service::start(shop).await;
+    let service = ScriptedMysfitsService::start(shop).await;
     let longest = format!("\"{}\"", "a".repeat(128));
     for (env, data, expected) in [
         (vec![], ORDER.to_owned(), None),
@@ -155,7 +155,7 @@ async fn records_fail_for_general_reasons() {
 
 #[tokio::test]
 async fn an_integer_and_a_string_are_one_key() {
-    let service = Service::start(shop).await;
+    let service = ScriptedMysfitsService::start(shop).await;
     let env = with(&[("LOOKUP_MODE", "item"), ("LOOKUP_ITEM", "/v1/names?of={key}"), ("LOOKUP_LIST_KEY", "none")]);
     let env = [env.as_slice(), &[("LOOKUP_ATTRIBUTES", "name"), ("PARTITION_KEYS", "productId")]].concat();
     let mut function = processor(&service, &env).await;
@@ -169,7 +169,7 @@ async fn an_integer_and_a_string_are_one_key() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_list_is_logged_without_its_query() {
-    let service = Service::start(shop).await;
+    let service = ScriptedMysfitsService::start(shop).await;
     for (env, expected) in [
         (
             ("LOOKUP_LIST_KEY", "productId"),
@@ -192,7 +192,7 @@ async fn what_is_wrong_with_a_list_is_logged_without_its_query() {
 
 #[tokio::test]
 async fn a_long_value_that_many_pointers_select_stays_within_the_budget() {
-    let service = Service::start(shop).await;
+    let service = ScriptedMysfitsService::start(shop).await;
     let fields = (0..32).map(|index| format!("f{index}=/note")).collect::<Vec<_>>().join(",");
     let long = ORDER.replace("\\u00e9", &"n".repeat(1_000_000));
     let result = once(&service, &with(&[("EVENT_FIELDS", &fields)]), event(&[long.as_str(), ORDER])).await;
@@ -207,7 +207,7 @@ fn outcome(result: &InvokeResult) -> (Value, Vec<(String, String)>) {
 
 #[tokio::test]
 async fn a_default_value_changes_nothing() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let expected = outcome(&once(&service, &[], fixture("poisoned.json")).await);
     for (variable, default) in [
         ("MYSFITS_API_URL", service.url().as_str()),

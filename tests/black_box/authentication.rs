@@ -9,7 +9,7 @@ use crate::harness::{
     COCO, EVANGELINE, PAULY, clicks_on, expect_response, invoke, invoke_failing, log_lines, once, processor, settings,
 };
 use crate::sigv4::{KEY_ID, Verifier};
-use test_support::mysfits_service::{Request, Response, Service, healthy};
+use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService, healthy};
 
 const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", KEY_ID), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
@@ -45,8 +45,8 @@ fn with_key(
 }
 
 /// Secrets Manager with one secret.
-async fn secrets_manager(secret: impl Fn() -> String + Send + 'static) -> Service {
-    Service::start(move |request| {
+async fn secrets_manager(secret: impl Fn() -> String + Send + 'static) -> ScriptedMysfitsService {
+    ScriptedMysfitsService::start(move |request| {
         assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/"));
         assert_eq!(request.headers["x-amz-target"], "secretsmanager.GetSecretValue");
         assert_eq!(request.headers["content-type"], "application/x-amz-json-1.1");
@@ -62,7 +62,11 @@ async fn secrets_manager(secret: impl Fn() -> String + Send + 'static) -> Servic
 }
 
 /// The executable with a secret in Secrets Manager.
-async fn with_secret(service: &Service, secrets: &Service, env: &[(&str, &str)]) -> Function {
+async fn with_secret(
+    service: &ScriptedMysfitsService,
+    secrets: &ScriptedMysfitsService,
+    env: &[(&str, &str)],
+) -> Function {
     let url = secrets.url();
     let stored = [HEADER, ("LOOKUP_SECRET_ARN", ARN), ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &url)];
     processor(service, &[&stored[..], &KEYS, env].concat()).await
@@ -86,7 +90,7 @@ async fn a_signed_request_is_accepted() {
             vec![("LOOKUP_MODE", "item"), ("LOOKUP_ITEM", "/v1/items:get/{key}/x%2Fy?id={key}")],
         ),
     ] {
-        let service = Service::start(signed(Verifier { token, region, ..SERVICE })).await;
+        let service = ScriptedMysfitsService::start(signed(Verifier { token, region, ..SERVICE })).await;
         let url = service.url() + path;
         let token = token.map(|token| ("AWS_SESSION_TOKEN", token));
         let env: Vec<_> = [("LOOKUP_API_URL", url.as_str()), ("LOOKUP_AUTH", "iam")]
@@ -110,7 +114,7 @@ async fn a_signature_by_another_key_or_for_another_region_is_rejected() {
         Verifier { region: "eu-west-1", ..SERVICE },
         Verifier { token: Some(TOKEN), ..SERVICE },
     ] {
-        let service = Service::start(signed(verifier)).await;
+        let service = ScriptedMysfitsService::start(signed(verifier)).await;
         let mut function = processor(&service, &[&[("LOOKUP_AUTH", "iam")], &KEYS[..]].concat()).await;
         let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert_eq!(error_type, "ServiceUnavailable");
@@ -122,7 +126,7 @@ async fn a_signature_by_another_key_or_for_another_region_is_rejected() {
 #[tokio::test]
 async fn each_attempt_has_its_own_signature() {
     let (mut accept, mut first) = (signed(SERVICE), true);
-    let service = Service::start(move |request: &Request| {
+    let service = ScriptedMysfitsService::start(move |request: &Request| {
         let response = accept(request);
         if std::mem::take(&mut first) {
             Response::With(503, vec![("retry-after", "1".to_owned())], String::new())
@@ -146,7 +150,7 @@ async fn a_secret_is_sent_verbatim_in_one_header() {
         ("X-Shop_Key", "x-shop_key", "a,\"b\" {c}"),
     ] {
         for mode in ["list", "item"] {
-            let service = Service::start(with_key(name, || secret.to_owned())).await;
+            let service = ScriptedMysfitsService::start(with_key(name, || secret.to_owned())).await;
             let env = [HEADER, ("LOOKUP_AUTH_HEADER", header), ("LOOKUP_SECRET", secret), ("LOOKUP_MODE", mode)];
             assert_eq!(once(&service, &env, clicks_on(&[COCO, PAULY])).await.counts(), (2, 0, 0), "{name} {mode}");
             let headers = &service.requests()[0].headers;
@@ -154,7 +158,7 @@ async fn a_secret_is_sent_verbatim_in_one_header() {
         }
     }
     // A plain secret has no newer one.
-    let service = Service::start(with_key("x-api-key", || "newer".to_owned())).await;
+    let service = ScriptedMysfitsService::start(with_key("x-api-key", || "newer".to_owned())).await;
     let mut function = processor(&service, &[HEADER, ("LOOKUP_SECRET", "hunter2")]).await;
     let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
     assert_eq!(message, "the service is unavailable: GET /mysfits answered 401 Unauthorized");
@@ -163,7 +167,7 @@ async fn a_secret_is_sent_verbatim_in_one_header() {
 
 #[tokio::test]
 async fn a_stored_secret_is_fetched_once() {
-    let service = Service::start(with_key("x-api-key", || "hunter2".to_owned())).await;
+    let service = ScriptedMysfitsService::start(with_key("x-api-key", || "hunter2".to_owned())).await;
     for (secret, field) in [("hunter2", ""), (r#"{"user":"u","key":"hunter2"}"#, "key")] {
         for mode in ["list", "item"] {
             let secrets = secrets_manager(|| secret.to_owned()).await;
@@ -184,8 +188,8 @@ async fn a_stored_secret_is_fetched_once() {
 
 #[tokio::test]
 async fn a_stored_secret_is_fetched_where_the_variables_of_the_sdks_say() {
-    let service = Service::start(with_key("x-api-key", || "hunter2".to_owned())).await;
-    let other = Service::start(|_| Response::status(500)).await;
+    let service = ScriptedMysfitsService::start(with_key("x-api-key", || "hunter2".to_owned())).await;
+    let other = ScriptedMysfitsService::start(|_| Response::status(500)).await;
     let secrets = secrets_manager(|| "hunter2".to_owned()).await;
     let (right, wrong) = (secrets.url(), other.url());
     for endpoints in [
@@ -208,7 +212,7 @@ async fn a_rotated_secret_is_fetched_again() {
             move || current.lock().unwrap().clone()
         };
         let (service, secrets) =
-            (Service::start(with_key("x-api-key", secret())).await, secrets_manager(secret()).await);
+            (ScriptedMysfitsService::start(with_key("x-api-key", secret())).await, secrets_manager(secret()).await);
         let mut function =
             with_secret(&service, &secrets, &[FRESH, ("LOOKUP_STALE_SECONDS", "0"), ("LOOKUP_MODE", mode)]).await;
         let clicks = || clicks_on(&[COCO, PAULY, EVANGELINE]);
@@ -230,7 +234,7 @@ async fn a_rotated_secret_is_fetched_again() {
 #[tokio::test]
 async fn a_rejected_secret_that_has_not_changed_is_not_sent_again() {
     for status in [401, 403] {
-        let service = Service::start(move |_| Response::status(status)).await;
+        let service = ScriptedMysfitsService::start(move |_| Response::status(status)).await;
         let secrets = secrets_manager(|| "hunter2".to_owned()).await;
         let mut function = with_secret(&service, &secrets, &[("LOOKUP_MODE", "item")]).await;
         invoke_failing(&mut function, clicks_on(&[COCO, PAULY, EVANGELINE])).await;
@@ -240,7 +244,7 @@ async fn a_rejected_secret_that_has_not_changed_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_secret_that_cannot_be_fetched_again_stays_the_reason_for_a_warning() {
-    let service = Service::start(|_| Response::status(401)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(401)).await;
     let secrets = secrets_manager(|| "hunter2".to_owned()).await;
     let mut first = true;
     let mut function = with_secret(&service, &secrets, &[]).await;
@@ -292,8 +296,8 @@ async fn without_its_secret_the_service_gets_no_request() {
         ),
         (Response::Close, 4, "failed: "),
     ] {
-        let secrets = Service::start(move |_| response.clone()).await;
-        let service = Service::healthy().await;
+        let secrets = ScriptedMysfitsService::start(move |_| response.clone()).await;
+        let service = ScriptedMysfitsService::healthy().await;
         let env = [("LOOKUP_SECRET_FIELD", "key"), ("LOOKUP_MODE", "item"), ("AWS_LAMBDA_LOG_LEVEL", "TRACE")];
         let mut function = with_secret(&service, &secrets, &env).await;
         let invocation = function.invoke(clicks_on(&[COCO, PAULY, EVANGELINE])).await.unwrap();
@@ -317,7 +321,8 @@ async fn without_its_secret_the_service_gets_no_request() {
 
 #[tokio::test]
 async fn a_slow_secrets_manager_times_out() {
-    let (service, secrets) = (Service::healthy().await, Service::start(|_| Response::Hang).await);
+    let (service, secrets) =
+        (ScriptedMysfitsService::healthy().await, ScriptedMysfitsService::start(|_| Response::Hang).await);
     let mut function = with_secret(&service, &secrets, &[("LOOKUP_TIMEOUT_MS", "50")]).await;
     let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
     assert_eq!(message, "the service is unavailable: GetSecretValue did not answer within 50 ms");
@@ -326,7 +331,7 @@ async fn a_slow_secrets_manager_times_out() {
 
 #[tokio::test]
 async fn no_secret_is_logged() {
-    let service = Service::start(|_| Response::status(403)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(403)).await;
     let secrets = secrets_manager(|| "hunter2".to_owned()).await;
     let url = secrets.url();
     let (key, token) = (("AWS_SECRET_ACCESS_KEY", "hunter2-key"), ("AWS_SESSION_TOKEN", "hunter2-token"));
@@ -345,8 +350,8 @@ async fn no_secret_is_logged() {
 
 #[tokio::test]
 async fn a_request_without_tls_avoids_the_proxy() {
-    let proxy = Service::start(|_| Response::status(500)).await;
-    let service = Service::start(with_key("x-api-key", || "hunter2".to_owned())).await;
+    let proxy = ScriptedMysfitsService::start(|_| Response::status(500)).await;
+    let service = ScriptedMysfitsService::start(with_key("x-api-key", || "hunter2".to_owned())).await;
     let secrets = secrets_manager(|| "hunter2".to_owned()).await;
     let url = proxy.url();
     let mut function = with_secret(&service, &secrets, &[("HTTP_PROXY", &url), ("http_proxy", &url)]).await;

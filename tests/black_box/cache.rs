@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::harness::{COCO, EVANGELINE, PAULY, UNKNOWN_ID, clicks_on, event, invoke, invoke_failing, processor};
-use test_support::mysfits_service::{Request, Response, Service, healthy};
+use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService, healthy};
 
 #[tokio::test]
 async fn while_the_cache_is_fresh_no_request_is_sent() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[]).await;
     let first = invoke(&mut function, clicks_on(&[COCO])).await;
     assert_eq!(first.summary()["service_requests"], 1);
@@ -23,7 +23,7 @@ async fn while_the_cache_is_fresh_no_request_is_sent() {
 
 #[tokio::test]
 async fn no_request_is_sent_before_the_first_click() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     for lookup in ["list", "item"] {
         let mut function = processor(&service, &[("LOOKUP_MODE", lookup)]).await;
         let result = invoke(&mut function, event(&["no click"])).await;
@@ -33,7 +33,7 @@ async fn no_request_is_sent_before_the_first_click() {
 
 #[tokio::test]
 async fn an_unknown_id_is_requested_once() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[]).await;
     for index in 0..5 {
         let unknown = format!("{UNKNOWN_ID}-{index}");
@@ -45,7 +45,7 @@ async fn an_unknown_id_is_requested_once() {
 
 #[tokio::test]
 async fn after_ten_seconds_an_unknown_id_is_requested_again() {
-    let service = Service::start(|_| Response::json(&json!({}))).await;
+    let service = ScriptedMysfitsService::start(|_| Response::json(&json!({}))).await;
     let mut function = processor(&service, &[]).await;
     let result = invoke(&mut function, clicks_on(&[COCO])).await;
     assert_eq!(result.reasons()[0].1, "unknown_key");
@@ -57,7 +57,7 @@ async fn after_ten_seconds_an_unknown_id_is_requested_again() {
 
 #[tokio::test]
 async fn a_fresh_list_that_can_not_be_rechecked_is_not_stale() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
     service.now(|_| Response::status(403));
@@ -72,7 +72,7 @@ async fn a_fresh_list_that_can_not_be_rechecked_is_not_stale() {
 async fn values_are_fresh_then_stale_then_expired() {
     let (mut functions, mut services) = (Vec::new(), Vec::new());
     for lookup in ["list", "item"] {
-        let service = Service::healthy().await;
+        let service = ScriptedMysfitsService::healthy().await;
         let env = [("LOOKUP_CACHE_SECONDS", "1"), ("LOOKUP_STALE_SECONDS", "20"), ("LOOKUP_MODE", lookup)];
         let mut function = processor(&service, &env).await;
         invoke(&mut function, clicks_on(&[COCO])).await;
@@ -92,7 +92,7 @@ async fn values_are_fresh_then_stale_then_expired() {
 
 #[tokio::test]
 async fn partial_list_entries_are_cached_and_served_stale_too() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let env = [("LOOKUP_ATTRIBUTES", "age"), ("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_TIMEOUT_MS", "60000")];
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
@@ -113,7 +113,7 @@ async fn partial_list_entries_are_cached_and_served_stale_too() {
 
 #[tokio::test]
 async fn a_listed_mysfit_whose_item_is_gone_is_unknown() {
-    let service = Service::start(|request| match request.path.as_str() {
+    let service = ScriptedMysfitsService::start(|request| match request.path.as_str() {
         "/mysfits" => healthy(request),
         _ => Response::status(404),
     })
@@ -128,7 +128,7 @@ async fn a_listed_mysfit_whose_item_is_gone_is_unknown() {
 
 #[tokio::test]
 async fn a_fresh_list_with_the_mysfits_counts_as_a_response() {
-    let service = Service::start(|request| match request.path.as_str() {
+    let service = ScriptedMysfitsService::start(|request| match request.path.as_str() {
         "/mysfits" => healthy(request),
         _ => Response::status(403),
     })
@@ -152,7 +152,7 @@ async fn a_fresh_list_with_the_mysfits_counts_as_a_response() {
 
 #[tokio::test]
 async fn a_listed_mysfit_that_failed_is_requested_again_after_ten_seconds() {
-    let service = Service::start(|request| match request.path.as_str() {
+    let service = ScriptedMysfitsService::start(|request| match request.path.as_str() {
         "/mysfits" => healthy(request),
         _ => Response::status(403),
     })
@@ -167,7 +167,7 @@ async fn a_listed_mysfit_that_failed_is_requested_again_after_ten_seconds() {
 
 #[tokio::test]
 async fn ids_that_failed_in_an_outage_are_requested_once_the_list_is_back() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let env = [("LOOKUP_ATTRIBUTES", "age"), ("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_STALE_SECONDS", "3600")];
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
@@ -186,7 +186,7 @@ async fn a_fixed_mysfit_is_delivered_again_after_half_a_minute() {
     };
     let mut functions = Vec::new();
     for lookup in ["list", "item"] {
-        let service = Service::start(without_age).await;
+        let service = ScriptedMysfitsService::start(without_age).await;
         let mut function = processor(&service, &[("LOOKUP_ATTRIBUTES", "age"), ("LOOKUP_MODE", lookup)]).await;
         assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.counts(), (0, 0, 1), "{lookup}");
         service.now(healthy);
@@ -202,7 +202,7 @@ async fn a_fixed_mysfit_is_delivered_again_after_half_a_minute() {
 
 #[tokio::test]
 async fn a_cache_of_zero_seconds_sends_a_request_every_time() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     for env in [
         [("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_MODE", "list")],
         [("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_MODE", "item")],
@@ -218,7 +218,7 @@ async fn a_cache_of_zero_seconds_sends_a_request_every_time() {
 
 #[tokio::test]
 async fn a_stale_list_is_served_while_the_service_is_unavailable() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[("LOOKUP_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
 
@@ -239,7 +239,7 @@ async fn a_stale_list_is_served_while_the_service_is_unavailable() {
 
 #[tokio::test]
 async fn a_long_outage_costs_one_attempt_a_batch_while_a_stale_list_is_acceptable() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[("LOOKUP_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
     for expected in [4, 1, 1] {
@@ -256,7 +256,7 @@ async fn a_long_outage_costs_one_attempt_a_batch_while_a_stale_list_is_acceptabl
 
 #[tokio::test]
 async fn a_long_outage_takes_every_attempt_without_a_list_to_serve() {
-    let service = Service::start(|_| Response::status(500)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(500)).await;
     let mut function = processor(&service, &[]).await;
     for expected in [4, 8] {
         invoke_failing(&mut function, clicks_on(&[COCO])).await;
@@ -267,7 +267,7 @@ async fn a_long_outage_takes_every_attempt_without_a_list_to_serve() {
 #[tokio::test]
 async fn expired_values_are_not_served() {
     for lookup in ["list", "item"] {
-        let service = Service::healthy().await;
+        let service = ScriptedMysfitsService::healthy().await;
         let env = [("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_STALE_SECONDS", "0"), ("LOOKUP_MODE", lookup)];
         let mut function = processor(&service, &env).await;
         invoke(&mut function, clicks_on(&[COCO])).await;
@@ -279,7 +279,7 @@ async fn expired_values_are_not_served() {
 
 #[tokio::test]
 async fn an_id_without_attributes_beside_a_cached_mysfit_does_not_hide_an_outage() {
-    let service = Service::start(|request| match request.path.as_str() {
+    let service = ScriptedMysfitsService::start(|request| match request.path.as_str() {
         "/mysfits" => healthy(request),
         path if path.ends_with(PAULY) => Response::json(&json!({"mysfitId": PAULY})),
         path if path.ends_with(EVANGELINE) => Response::status(404),
@@ -299,7 +299,7 @@ async fn an_id_without_attributes_beside_a_cached_mysfit_does_not_hide_an_outage
 
 #[tokio::test]
 async fn a_warm_function_keeps_the_memory_of_a_batch_for_the_next() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[]).await;
     let event = clicks_on(&vec![COCO; 10_000]);
     let mut faults = Vec::new();

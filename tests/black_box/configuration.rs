@@ -6,7 +6,7 @@ use runtime_api::{Function, Outcome};
 use serde_json::{Value, json};
 
 use crate::harness::{COCO, EVANGELINE, click, clicks_on, event, invoke, once, processor, settings};
-use test_support::mysfits_service::{Response, Service, healthy};
+use test_support::mysfits_service::{Response, ScriptedMysfitsService, healthy};
 
 #[tokio::test]
 async fn an_invalid_value_fails_the_start() {
@@ -37,7 +37,7 @@ async fn an_invalid_value_fails_the_start() {
 
 #[tokio::test]
 async fn lines_are_as_configured() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let clicked = format!(
         r#"{{"mysfitId":"{EVANGELINE}","userId":"ü\"","page": {{"path" : "\u002f","n":[1, 2.50]}},"ignored":1,"ref":null}}"#
     );
@@ -73,7 +73,7 @@ async fn lines_are_as_configured() {
 
 #[tokio::test]
 async fn kept_fields_must_fit_into_a_line() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[("EVENT_FIELDS", "userId,mysfitId,page")]).await;
     let with = |page: &str| format!(r#"{{"userId":"u","mysfitId":"{COCO}","page":{page}}}"#);
     let bomb = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
@@ -96,7 +96,7 @@ async fn kept_fields_must_fit_into_a_line() {
 
 #[tokio::test]
 async fn record_fields_that_the_event_lacks_are_null() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let event = json!({"records": [{"data": STANDARD.encode(click(COCO))}]}).to_string();
     let result = once(&service, &[("RECORD_FIELDS", "arrivedAt,recordId")], event).await;
     let (outcome, data) = &result.results()[0];
@@ -106,7 +106,7 @@ async fn record_fields_that_the_event_lacks_are_null() {
 
 #[tokio::test]
 async fn arrival_times_have_milliseconds_always() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let data = STANDARD.encode(click(COCO));
     let event = json!({"records": [{"data": data, "approximateArrivalTimestamp": 1_495_072_949_000_i64}]});
     let result = once(&service, &[("RECORD_FIELDS", "arrivedAt")], event.to_string()).await;
@@ -116,7 +116,7 @@ async fn arrival_times_have_milliseconds_always() {
 
 #[tokio::test]
 async fn partition_keys_come_from_any_output_field() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let env = [
         ("EVENT_FIELDS", "userId,mysfitId,page"),
         ("LOOKUP_ATTRIBUTES", "species,age"),
@@ -169,8 +169,10 @@ async fn the_base_url_may_have_a_path_and_slashes() {
         ("MYSFITS_API_URL", "", "/mysfits"),
         ("MYSFITS_API_URL", "/prod/", "/prod/mysfits"),
     ] {
-        let service =
-            Service::start(|_| Response::json(&crate::harness::fixture_json("service/python-list.json"))).await;
+        let service = ScriptedMysfitsService::start(|_| {
+            Response::json(&crate::harness::fixture_json("service/python-list.json"))
+        })
+        .await;
         let url = format!("{}{suffix}", service.url());
         let mut function = Function::start(settings(&[(variable, &url)])).await.unwrap();
         let result = invoke(&mut function, clicks_on(&[COCO])).await;
@@ -180,7 +182,7 @@ async fn the_base_url_may_have_a_path_and_slashes() {
 
 #[tokio::test]
 async fn requests_have_a_user_agent() {
-    let service = Service::start(healthy).await;
+    let service = ScriptedMysfitsService::start(healthy).await;
     let mut function = processor(&service, &[]).await;
     let trace_id = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     let request = runtime_api::Request {
@@ -198,14 +200,16 @@ async fn requests_have_a_user_agent() {
 
 #[tokio::test]
 async fn proxies_are_honoured() {
-    let proxy = Service::start(|_| Response::json(&crate::harness::fixture_json("service/python-list.json"))).await;
+    let proxy =
+        ScriptedMysfitsService::start(|_| Response::json(&crate::harness::fixture_json("service/python-list.json")))
+            .await;
     let (url, proxy_url) = ("http://mysfits.invalid/prod", proxy.url());
     let env = [("LOOKUP_API_URL", url), ("HTTP_PROXY", proxy_url.as_str())];
     let mut function = Function::start(settings(&env)).await.unwrap();
     let result = invoke(&mut function, clicks_on(&[COCO])).await;
     assert_eq!((result.counts(), proxy.paths()), ((1, 0, 0), vec!["http://mysfits.invalid/prod/mysfits".to_owned()]));
 
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let env = [("HTTP_PROXY", "http://127.0.0.1:9"), ("NO_PROXY", "localhost,127.0.0.1")];
     assert_eq!(once(&service, &env, clicks_on(&[COCO])).await.counts(), (1, 0, 0));
 }

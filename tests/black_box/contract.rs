@@ -10,11 +10,11 @@ use crate::harness::{
     COCO, EVANGELINE, PAULY, click, clicks_on, data, event, fixture, fixture_json, invoke, invoke_failing, once,
     processor,
 };
-use test_support::mysfits_service::{Response, Service};
+use test_support::mysfits_service::{Response, ScriptedMysfitsService};
 
 #[tokio::test]
 async fn fixtures_get_the_expected_responses() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[]).await;
     for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {
         let result = invoke(&mut function, fixture(&format!("{name}.json"))).await;
@@ -25,7 +25,7 @@ async fn fixtures_get_the_expected_responses() {
 
 #[tokio::test]
 async fn lines_equal_those_of_the_workshops_processor() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let result = once(&service, &[], fixture("direct-put.json")).await;
     let records = result.response["records"].as_array().unwrap();
     let lines: String = records.iter().map(data).collect();
@@ -39,7 +39,7 @@ async fn lines_equal_those_of_the_workshops_processor() {
 
 #[tokio::test]
 async fn a_line_has_the_bytes_of_module_5_once_python_writes_it() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let click = r#"{"userId":"randomuser","mysfitId":"b6d16e02-6aeb-413c-b457-321151bb403d"}"#;
     let result = once(&service, &[], event(&[click])).await;
     let line = &result.results()[0].1;
@@ -81,7 +81,7 @@ fn members(line: &str) -> Vec<(String, Value)> {
 
 #[tokio::test]
 async fn every_kind_of_invalid_record_fails_alone_for_its_reason() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let result = once(&service, &[], fixture("poisoned.json")).await;
     let expected = fixture_json("expected/poisoned-reasons.json");
     let records = result.response["records"].as_array().unwrap();
@@ -110,7 +110,7 @@ async fn every_kind_of_invalid_record_fails_alone_for_its_reason() {
 
 #[tokio::test]
 async fn a_payload_that_is_not_a_firehose_event_is_an_error() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[]).await;
     for event in [
         "{}",
@@ -134,7 +134,7 @@ async fn a_payload_that_is_not_a_firehose_event_is_an_error() {
 
 #[tokio::test]
 async fn an_empty_batch_needs_no_request() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let result = once(&service, &[], r#"{"records":[]}"#.to_owned()).await;
     assert_eq!(result.response, json!({"records": []}));
     assert_eq!(service.paths(), Vec::<String>::new());
@@ -142,7 +142,7 @@ async fn an_empty_batch_needs_no_request() {
 
 #[tokio::test]
 async fn each_record_id_is_returned_once_in_order() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let ids = [json!("shardId-000000000000"), json!("é\"\\\n"), json!(7), json!(""), json!({"a": [1]})];
     let data = STANDARD.encode(click(PAULY));
     let mut records: Vec<Value> = ids.iter().map(|id| json!({"recordId": id, "data": data})).collect();
@@ -158,7 +158,7 @@ async fn each_record_id_is_returned_once_in_order() {
 
 #[tokio::test]
 async fn a_record_with_both_kinds_of_data_counts_as_direct_put() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let (direct, kafka) = (STANDARD.encode(click(PAULY)), STANDARD.encode(click(COCO)));
     let event = json!({"records": [{"recordId": "r0", "kafkaRecordValue": kafka, "data": direct}]});
     let result = once(&service, &[], event.to_string()).await;
@@ -169,7 +169,7 @@ async fn a_record_with_both_kinds_of_data_counts_as_direct_put() {
 
 #[tokio::test]
 async fn several_clicks_in_a_record_give_as_many_lines() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let (a, b, c) = (click(EVANGELINE), click(PAULY), click(COCO));
     let records = [format!("{a}{b}{c}"), format!("{a}\n{b}\r\n\n {c}\n"), format!("{a}{b}[]")];
     let result = once(&service, &[], event(&records)).await;
@@ -181,7 +181,7 @@ async fn several_clicks_in_a_record_give_as_many_lines() {
 
 #[tokio::test]
 async fn the_response_stays_within_its_budget_and_small_records_survive() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     // 40,000 clicks in one record are about 3.4 MB, and their lines 6.4 MB. The event also has two small records.
     let long = format!("{}\n", click(EVANGELINE)).repeat(40_000);
     let result = once(&service, &[], event(&[click(PAULY), long, click(COCO)])).await;
@@ -199,7 +199,7 @@ async fn the_response_stays_within_its_budget_and_small_records_survive() {
 
 #[tokio::test]
 async fn the_budget_includes_the_record_id() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[]).await;
     let line = invoke(&mut function, clicks_on(&[EVANGELINE])).await.results()[0].1.len();
     // As many lines as base64 of 6 MB can hold, in a record whose id leaves fewer bytes.
@@ -211,7 +211,7 @@ async fn the_budget_includes_the_record_id() {
 
 #[tokio::test]
 async fn more_records_than_a_response_can_hold_are_an_error() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[]).await;
     let event = format!("{{\"records\":[{}{{}}]}}", "{},".repeat(250_000));
     let (error_type, message) = invoke_failing(&mut function, event).await;
@@ -221,7 +221,7 @@ async fn more_records_than_a_response_can_hold_are_an_error() {
 
 #[tokio::test]
 async fn failed_records_leave_their_bytes_to_the_others() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     // The failed records take 0.5 MB of the response. The rest holds eight long records, and would hold seven if the bytes
     // reserved for each as failed were never released.
     let long = format!("{}\n", click(EVANGELINE)).repeat(4_000);
@@ -236,7 +236,7 @@ async fn a_record_that_exceeds_the_response_fails_before_it_takes_the_memory() {
     // 36,000 clicks with 10 kB of attributes each would be 360 MB of lines. The process has 300 MB of address space,
     // several times what it needs.
     let species = "s".repeat(10_000);
-    let service = Service::start(move |_| {
+    let service = ScriptedMysfitsService::start(move |_| {
         Response::json(&json!({"mysfits": [{"mysfitId": "m", "goodevil": "", "lawchaos": "", "species": species}]}))
     })
     .await;
@@ -255,7 +255,7 @@ async fn a_record_that_exceeds_the_response_fails_before_it_takes_the_memory() {
 
 #[tokio::test]
 async fn the_metadata_is_there_only_with_partition_keys() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let result = once(&service, &[], clicks_on(&[COCO])).await;
     assert_eq!(result.response["records"][0].get("metadata"), None);
 
@@ -269,7 +269,7 @@ async fn the_metadata_is_there_only_with_partition_keys() {
 
 #[tokio::test]
 async fn a_batch_of_ten_thousand_clicks_is_one_request() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let ids: Vec<String> = fixture_json("mysfits.json")
         .as_array()
         .unwrap()

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use runtime_api::Request;
 
 use crate::harness::{COCO, PAULY, clicks_on, invoke, invoke_failing, processor};
-use test_support::mysfits_service::{Response, Service, healthy};
+use test_support::mysfits_service::{Response, ScriptedMysfitsService, healthy};
 
 /// An invocation with its deadline in `seconds`. It is killed only 30 s later, because the machine may be busy.
 fn within(event: String, seconds: u64) -> Request {
@@ -20,7 +20,7 @@ async fn look_ups_end_before_the_deadline() {
     // An attempt may take a minute, and the invocation two seconds.
     let patient = ("LOOKUP_TIMEOUT_MS", "60000");
     for lookup in [("LOOKUP_MODE", "list"), ("LOOKUP_MODE", "item")] {
-        let service = Service::start(|_| Response::Hang).await;
+        let service = ScriptedMysfitsService::start(|_| Response::Hang).await;
         let mut function = processor(&service, &[patient, lookup]).await;
         let (error_type, _) = invoke_failing(&mut function, within(clicks_on(&[COCO]), 2)).await;
         assert_eq!(error_type, "ServiceUnavailable", "{lookup:?}");
@@ -33,7 +33,7 @@ async fn look_ups_end_before_the_deadline() {
 
 #[tokio::test]
 async fn retries_and_their_delays_end_before_the_deadline() {
-    let service = Service::start(|_| Response::status(503).after_ms(300)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(503).after_ms(300)).await;
     let env = [("LOOKUP_MODE", "item"), ("LOOKUP_CONCURRENCY", "1"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
     let mut function = processor(&service, &env).await;
     let result = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 1)).await;
@@ -43,7 +43,7 @@ async fn retries_and_their_delays_end_before_the_deadline() {
 
 #[tokio::test]
 async fn no_request_is_sent_after_the_deadline() {
-    let service = Service::start(|_| Response::Hang).await;
+    let service = ScriptedMysfitsService::start(|_| Response::Hang).await;
     let env = [
         ("LOOKUP_MODE", "item"),
         ("LOOKUP_CONCURRENCY", "1"),
@@ -57,7 +57,7 @@ async fn no_request_is_sent_after_the_deadline() {
 
 #[tokio::test]
 async fn a_large_event_reserves_more_time_for_its_response() {
-    let service = Service::start(|_| Response::Hang).await;
+    let service = ScriptedMysfitsService::start(|_| Response::Hang).await;
     let env = [("LOOKUP_TIMEOUT_MS", "60000"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
     let mut function = processor(&service, &env).await;
     let mut event: serde_json::Value = serde_json::from_str(&clicks_on(&[COCO])).unwrap();
@@ -69,7 +69,7 @@ async fn a_large_event_reserves_more_time_for_its_response() {
 
 #[tokio::test]
 async fn mysfits_found_before_the_deadline_are_delivered() {
-    let service = Service::start(|request| match request.path.as_str() {
+    let service = ScriptedMysfitsService::start(|request| match request.path.as_str() {
         path if path.ends_with(PAULY) => Response::Hang,
         _ => healthy(request),
     })
@@ -83,7 +83,7 @@ async fn mysfits_found_before_the_deadline_are_delivered() {
 
 #[tokio::test]
 async fn an_implausible_deadline_fails_no_batch() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     for deadline_ms in [0, 600_000, u64::MAX] {
         let mut function = processor(&service, &[]).await;
         let request = Request { deadline_ms: Some(deadline_ms), ..Request::from(clicks_on(&[COCO])) };

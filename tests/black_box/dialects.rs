@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::{EVANGELINE, UNKNOWN_ID, clicks_on, fixture, fixture_json, invoke, once, processor};
-use test_support::mysfits_service::{Request, Response, Service};
+use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService};
 
 /// The response of each service for an unknown id.
 fn unknown(language: &str) -> Response {
@@ -29,7 +29,7 @@ const LANGUAGES: [&str; 4] = ["python", "java", "dotnet", "go"];
 #[tokio::test]
 async fn the_list_works_in_every_language() {
     for language in LANGUAGES {
-        let service = Service::start(speaking(language)).await;
+        let service = ScriptedMysfitsService::start(speaking(language)).await;
         let result = once(&service, &[], clicks_on(&[EVANGELINE, UNKNOWN_ID])).await;
         assert_eq!(result.counts(), (1, 0, 1), "{language}");
         assert!(result.results()[0].1.contains(r#""goodevil":"Evil","lawchaos":"Lawful","species":"Chimera""#));
@@ -40,7 +40,7 @@ async fn the_list_works_in_every_language() {
 #[tokio::test]
 async fn items_work_in_every_language() {
     for language in LANGUAGES {
-        let service = Service::start(speaking(language)).await;
+        let service = ScriptedMysfitsService::start(speaking(language)).await;
         let result = once(&service, &[("LOOKUP_MODE", "item")], clicks_on(&[EVANGELINE, UNKNOWN_ID])).await;
         assert_eq!(result.counts(), (1, 0, 1), "{language}");
         assert!(result.results()[0].1.contains(r#""goodevil":"Evil","lawchaos":"Lawful","species":"Chimera""#));
@@ -53,7 +53,7 @@ async fn items_work_in_every_language() {
 #[tokio::test]
 async fn an_empty_list_makes_every_mysfit_unknown() {
     for body in [json!({}), json!({"mysfits": []}), json!({"mysfits": null})] {
-        let service = Service::start(move |_| Response::json(&body)).await;
+        let service = ScriptedMysfitsService::start(move |_| Response::json(&body)).await;
         let result = once(&service, &[], clicks_on(&[EVANGELINE])).await;
         assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_key".to_owned())]);
     }
@@ -62,7 +62,7 @@ async fn an_empty_list_makes_every_mysfit_unknown() {
 #[tokio::test]
 async fn attributes_that_the_list_lacks_are_requested_by_id() {
     for language in LANGUAGES {
-        let service = Service::start(speaking(language)).await;
+        let service = ScriptedMysfitsService::start(speaking(language)).await;
         let env = [("LOOKUP_ATTRIBUTES", "GoodEvil,age,likes,adopted")];
         let mut function = processor(&service, &env).await;
         let result = invoke(&mut function, clicks_on(&[EVANGELINE, EVANGELINE, UNKNOWN_ID])).await;

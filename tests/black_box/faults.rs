@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::harness::{
     COCO, EVANGELINE, PAULY, UNKNOWN_ID, click, clicks_on, event, invoke, invoke_failing, once, processor,
 };
-use test_support::mysfits_service::{Request, Response, Service, healthy};
+use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService, healthy};
 
 /// Short enough for a test, and long enough for a busy machine.
 const TIMEOUT: (&str, &str) = ("LOOKUP_TIMEOUT_MS", "1500");
@@ -34,7 +34,7 @@ fn outages() -> Vec<(&'static str, Response)> {
 #[tokio::test]
 async fn an_outage_takes_four_attempts_and_then_firehose_retries() {
     for (name, response) in outages() {
-        let service = Service::start(move |_| response.clone()).await;
+        let service = ScriptedMysfitsService::start(move |_| response.clone()).await;
         let mut function = processor(&service, &[]).await;
         let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert_eq!(error_type, "ServiceUnavailable", "{name}");
@@ -52,7 +52,7 @@ async fn a_transient_error_is_retried_within_the_invocation() {
     for (name, response) in outages() {
         for lookup in ["list", "item"] {
             let (response, mut faults) = (response.clone(), 0);
-            let service = Service::start(move |request: &Request| {
+            let service = ScriptedMysfitsService::start(move |request: &Request| {
                 faults += 1;
                 if faults <= 3 { response.clone() } else { healthy(request) }
             })
@@ -72,12 +72,13 @@ async fn a_slow_response_times_out_and_is_retried() {
     let list = crate::harness::fixture("service/python-list.json");
     for slow in [Response::Hang, Response::status(200).after_ms(60_000), Response::HalfThenHang(list)] {
         let (slow, mut first) = (slow.clone(), true);
-        let service = Service::start(
-            move |request: &Request| {
-                if std::mem::take(&mut first) { slow.clone() } else { healthy(request) }
-            },
-        )
-        .await;
+        let service =
+            ScriptedMysfitsService::start(
+                move |request: &Request| {
+                    if std::mem::take(&mut first) { slow.clone() } else { healthy(request) }
+                },
+            )
+            .await;
         let result = once(&service, &[TIMEOUT], clicks_on(&[COCO])).await;
         assert_eq!((result.counts(), service.paths().len()), ((1, 0, 0), 2));
         assert_eq!(result.summary()["service_first_error"], "GET /mysfits did not answer within 1500 ms");
@@ -86,7 +87,7 @@ async fn a_slow_response_times_out_and_is_retried() {
 
 #[tokio::test]
 async fn permanent_errors_are_not_retried() {
-    let elsewhere = Service::healthy().await;
+    let elsewhere = ScriptedMysfitsService::healthy().await;
     let location = vec![("location", format!("{}/mysfits", elsewhere.url()))];
     for (name, response) in [
         ("400", Response::status(400)),
@@ -97,7 +98,7 @@ async fn permanent_errors_are_not_retried() {
         ("302", Response::With(302, location.clone(), String::new())),
         ("307", Response::With(307, location, String::new())),
     ] {
-        let service = Service::start(move |_| response.clone()).await;
+        let service = ScriptedMysfitsService::start(move |_| response.clone()).await;
         let mut function = processor(&service, &[]).await;
         let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert_eq!(error_type, "ServiceUnavailable", "{name}");
@@ -127,7 +128,7 @@ async fn retry_after_is_honoured_as_seconds_and_as_a_date() {
     for (status, retry_after) in [(429, second), (500, second), (503, date)] {
         let mut arrivals = Vec::new();
         let (logged, times) = std::sync::mpsc::channel();
-        let service = Service::start(move |request: &Request| {
+        let service = ScriptedMysfitsService::start(move |request: &Request| {
             arrivals.push(std::time::Instant::now());
             logged.send(arrivals.clone()).unwrap();
             match arrivals.len() {
@@ -147,7 +148,7 @@ async fn retry_after_is_honoured_as_seconds_and_as_a_date() {
 #[tokio::test]
 async fn a_retry_after_beyond_the_deadline_ends_the_look_up_at_once() {
     let requested = vec![("retry-after", "3600".to_owned())];
-    let service = Service::start(move |_| Response::With(503, requested.clone(), String::new())).await;
+    let service = ScriptedMysfitsService::start(move |_| Response::With(503, requested.clone(), String::new())).await;
     let mut function = processor(&service, &[]).await;
     let (error_type, _) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
     assert_eq!((error_type.as_str(), service.paths().len()), ("ServiceUnavailable", 1));
@@ -157,7 +158,8 @@ async fn a_retry_after_beyond_the_deadline_ends_the_look_up_at_once() {
 async fn an_endless_retry_after_does_not_overflow() {
     for seconds in ["9223372036854775807", "18446744073709551615", "99999999999999999999999"] {
         let requested = vec![("retry-after", seconds.to_owned())];
-        let service = Service::start(move |_| Response::With(503, requested.clone(), String::new())).await;
+        let service =
+            ScriptedMysfitsService::start(move |_| Response::With(503, requested.clone(), String::new())).await;
         let result = once(&service, &[("ON_LOOKUP_UNAVAILABLE", "pass")], clicks_on(&[COCO])).await;
         assert_eq!(result.counts(), (1, 0, 0), "{seconds}");
     }
@@ -166,7 +168,7 @@ async fn an_endless_retry_after_does_not_overflow() {
 #[tokio::test]
 async fn a_missing_list_is_an_outage_and_not_an_empty_list() {
     for status in [200, 204, 404, 410] {
-        let service = Service::start(move |_| Response::status(status)).await;
+        let service = ScriptedMysfitsService::start(move |_| Response::status(status)).await;
         let mut function = processor(&service, &[("ON_UNKNOWN_KEY", "drop")]).await;
         let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert_eq!((error_type.as_str(), service.paths().len()), ("ServiceUnavailable", 4), "{status}");
@@ -177,7 +179,7 @@ async fn a_missing_list_is_an_outage_and_not_an_empty_list() {
 #[tokio::test]
 async fn the_first_failure_is_logged() {
     let mut statuses = [500, 403].into_iter();
-    let service = Service::start(move |_| Response::status(statuses.next().unwrap())).await;
+    let service = ScriptedMysfitsService::start(move |_| Response::status(statuses.next().unwrap())).await;
     let mut function = processor(&service, &[]).await;
     let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
     assert!(message.ends_with("GET /mysfits answered 500 Internal Server Error"), "{message}");
@@ -188,30 +190,31 @@ async fn too_long_a_body_is_not_read() {
     let long = |bytes: usize| Response::text(200, format!("{{\"x\":\"{}\"}}", "x".repeat(bytes)));
     for (lookup, limit, path) in [("list", 8 << 20, "/mysfits"), ("item", 1 << 20, "/mysfits/")] {
         let response = long(limit);
-        let service = Service::start(move |_| response.clone()).await;
+        let service = ScriptedMysfitsService::start(move |_| response.clone()).await;
         let mut function = processor(&service, &[("LOOKUP_MODE", lookup)]).await;
         let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert!(message.ends_with(&format!("GET {path} answered with more than {limit} bytes")), "{message}");
     }
     // With a content length, the body is not read.
-    let service = Service::start(|_| Response::HalfThenHang("x".repeat((8 << 20) + 1))).await;
+    let service = ScriptedMysfitsService::start(|_| Response::HalfThenHang("x".repeat((8 << 20) + 1))).await;
     let env = [("LOOKUP_TIMEOUT_MS", "20000"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
     let result = once(&service, &env, clicks_on(&[COCO])).await;
     assert_eq!(result.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
     // Without a content length, reading stops at the limit.
-    let service = Service::start(|_| Response::Endless).await;
+    let service = ScriptedMysfitsService::start(|_| Response::Endless).await;
     let env = [("LOOKUP_TIMEOUT_MS", "20000"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
     let result = once(&service, &env, clicks_on(&[COCO])).await;
     assert_eq!(result.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
     // The earlier list serves, and a response that stays too long costs one attempt per batch.
     let mut first = true;
     let longer = long(8 << 20);
-    let service = Service::start(
-        move |request: &Request| {
-            if std::mem::take(&mut first) { healthy(request) } else { longer.clone() }
-        },
-    )
-    .await;
+    let service =
+        ScriptedMysfitsService::start(
+            move |request: &Request| {
+                if std::mem::take(&mut first) { healthy(request) } else { longer.clone() }
+            },
+        )
+        .await;
     let mut function = processor(&service, &[("LOOKUP_CACHE_SECONDS", "0")]).await;
     for (requests, stale) in [(1, 0), (5, 1), (6, 1)] {
         let result = invoke(&mut function, clicks_on(&[COCO])).await;
@@ -221,7 +224,7 @@ async fn too_long_a_body_is_not_read() {
     // A response just within the limit is accepted.
     let mysfits = json!({"mysfits": [], "x": "x".repeat((8 << 20) - 21)});
     assert_eq!(mysfits.to_string().len(), 8 << 20);
-    let service = Service::start(move |_| Response::json(&mysfits)).await;
+    let service = ScriptedMysfitsService::start(move |_| Response::json(&mysfits)).await;
     let result = once(&service, &[], clicks_on(&[COCO])).await;
     assert_eq!(result.reasons()[0].1, "unknown_key");
 }
@@ -233,7 +236,7 @@ async fn an_id_that_the_service_fails_for_fails_alone() {
         _ => healthy(request),
     };
     for env in [[("LOOKUP_MODE", "item"), TIMEOUT], [("LOOKUP_ATTRIBUTES", "age"), TIMEOUT]] {
-        let service = Service::start(sick).await;
+        let service = ScriptedMysfitsService::start(sick).await;
         let result = once(&service, &env, clicks_on(&[COCO, PAULY, EVANGELINE, PAULY])).await;
         assert_eq!(result.counts(), (2, 0, 2), "{env:?}");
         let expected = [("r1".to_owned(), "service_error".to_owned()), ("r3".to_owned(), "service_error".to_owned())];
@@ -268,7 +271,7 @@ async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_rarely_requested
     for species in [None, Some("1e400"), Some(r#""\ud800""#), Some(deep)] {
         for (lookup, first) in [("list", 2), ("item", 1)] {
             let name = format!("{species:?} by {lookup}");
-            let service = Service::start(with_a_sick_mysfit(species)).await;
+            let service = ScriptedMysfitsService::start(with_a_sick_mysfit(species)).await;
             let mut function = processor(&service, &[("LOOKUP_MODE", lookup)]).await;
             let result = invoke(&mut function, clicks_on(&[PAULY])).await;
             assert_eq!((result.counts(), service.paths().len()), ((0, 0, 1), first), "{name}");
@@ -301,7 +304,7 @@ async fn an_attribute_that_no_mysfit_has_is_no_outage() {
     let mysfits = crate::harness::fixture_json("mysfits.json");
     let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
     for lookup in ["list", "item"] {
-        let service = Service::healthy().await;
+        let service = ScriptedMysfitsService::healthy().await;
         let env = [("LOOKUP_MODE", lookup), ("LOOKUP_ATTRIBUTES", "genus"), ("LOOKUP_CONCURRENCY", "1")];
         let mut function = processor(&service, &env).await;
         for _ in 0..2 {
@@ -324,7 +327,7 @@ async fn an_attribute_that_no_mysfit_has_is_no_outage() {
 
 #[tokio::test]
 async fn a_failing_mysfit_does_not_hide_an_outage_of_others() {
-    let service = Service::start(with_a_sick_mysfit(None)).await;
+    let service = ScriptedMysfitsService::start(with_a_sick_mysfit(None)).await;
     let mut function = processor(&service, &[("LOOKUP_MODE", "item")]).await;
     assert_eq!(invoke(&mut function, clicks_on(&[PAULY])).await.counts(), (0, 0, 1));
     assert_eq!(invoke(&mut function, clicks_on(&[UNKNOWN_ID])).await.counts(), (0, 0, 1));
@@ -345,7 +348,7 @@ async fn a_failing_mysfit_does_not_hide_an_outage_of_others() {
 
 #[tokio::test]
 async fn a_mysfit_that_lost_an_attribute_is_served_stale() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let env = [("LOOKUP_MODE", "item"), ("LOOKUP_CACHE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[PAULY])).await;
@@ -359,7 +362,7 @@ async fn a_mysfit_that_lost_an_attribute_is_served_stale() {
 
 #[tokio::test]
 async fn after_three_failed_requests_no_more_are_sent() {
-    let service = Service::start(|_| Response::status(403)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(403)).await;
     let unknowns: Vec<String> = (0..50).map(|index| format!("{UNKNOWN_ID}-{index}")).collect();
     let unknowns: Vec<&str> = unknowns.iter().map(String::as_str).collect();
     let env = [("LOOKUP_MODE", "item"), ("LOOKUP_CONCURRENCY", "1")];
@@ -379,7 +382,7 @@ async fn after_three_failed_requests_no_more_are_sent() {
 
 #[tokio::test]
 async fn requests_in_flight_are_not_retried_when_the_circuit_is_open() {
-    let service = Service::start(|_| Response::status(503)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(503)).await;
     let unknowns: Vec<String> = (0..64).map(|index| format!("{UNKNOWN_ID}-{index}")).collect();
     let unknowns: Vec<&str> = unknowns.iter().map(String::as_str).collect();
     let mut function = processor(&service, &[("LOOKUP_MODE", "item")]).await;
@@ -391,7 +394,7 @@ async fn requests_in_flight_are_not_retried_when_the_circuit_is_open() {
 #[tokio::test]
 async fn the_circuit_stays_open_when_a_request_in_flight_succeeds() {
     // Three fail permanently, one succeeds after that, and one waits for its retry.
-    let service = Service::start(|request: &Request| match request.path.as_str() {
+    let service = ScriptedMysfitsService::start(|request: &Request| match request.path.as_str() {
         path if path.ends_with(COCO) => healthy(request).after_ms(500),
         path if path.ends_with(PAULY) => Response::With(503, vec![("retry-after", "1".to_owned())], String::new()),
         _ => Response::status(403),
@@ -408,7 +411,7 @@ async fn the_circuit_stays_open_when_a_request_in_flight_succeeds() {
 async fn unknown_ids_that_fail_do_not_keep_a_mysfit_from_being_found() {
     // Python's service responds 500 for an unknown id. Firehose retries a failed batch up to three times.
     for concurrency in ["1", "32"] {
-        let service = Service::start(|request: &Request| match healthy(request) {
+        let service = ScriptedMysfitsService::start(|request: &Request| match healthy(request) {
             Response::With(404, ..) => Response::status(500),
             response => response,
         })
@@ -433,7 +436,7 @@ async fn unknown_ids_that_fail_do_not_keep_a_mysfit_from_being_found() {
 #[tokio::test]
 async fn a_connection_that_went_stale_is_no_outage() {
     let close_after = |request: &Request| Response::ThenClose(Box::new(healthy(request)));
-    let service = Service::start(close_after).await;
+    let service = ScriptedMysfitsService::start(close_after).await;
     let env = [("LOOKUP_MODE", "item"), ("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_STALE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;
     for _ in 0..5 {
@@ -442,7 +445,8 @@ async fn a_connection_that_went_stale_is_no_outage() {
         assert_eq!(result.summary()["service_errors"], 0);
     }
     // A stale connection can't be detected in advance, so none is kept between invocations.
-    let service = Service::start(|request: &Request| Response::ThenHang(Box::new(healthy(request)))).await;
+    let service =
+        ScriptedMysfitsService::start(|request: &Request| Response::ThenHang(Box::new(healthy(request)))).await;
     let mut function = processor(&service, &[("LOOKUP_CACHE_SECONDS", "0")]).await;
     for count in 1..=3 {
         invoke(&mut function, clicks_on(&[COCO])).await;

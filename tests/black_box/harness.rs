@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use runtime_api::{Function, Invocation, Outcome, Request, Settings};
 use serde_json::{Value, json};
 
-use test_support::mysfits_service::Service;
+use test_support::mysfits_service::ScriptedMysfitsService;
 
 /// Mysfits of the fixture.
 pub(crate) const EVANGELINE: &str = "4e53920c-505a-4a90-a694-b9300791f0ae";
@@ -32,7 +32,7 @@ pub(crate) fn settings(env: &[(&str, &str)]) -> Settings {
 }
 
 /// The executable with this service.
-pub(crate) async fn processor(service: &Service, env: &[(&str, &str)]) -> Function {
+pub(crate) async fn processor(service: &ScriptedMysfitsService, env: &[(&str, &str)]) -> Function {
     let url = service.url();
     let mut all = vec![("LOOKUP_API_URL", url.as_str())];
     all.extend(env);
@@ -147,7 +147,7 @@ pub(crate) async fn invoke_failing(function: &mut Function, request: impl Into<R
 }
 
 /// Starts the executable and invokes it once.
-pub(crate) async fn once(service: &Service, env: &[(&str, &str)], event: String) -> InvokeResult {
+pub(crate) async fn once(service: &ScriptedMysfitsService, env: &[(&str, &str)], event: String) -> InvokeResult {
     let mut function = processor(service, env).await;
     invoke(&mut function, event).await
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::harness::{COCO, EVANGELINE, PAULY, UNKNOWN_ID, clicks_on, fixture_json, invoke, once, processor};
-use test_support::mysfits_service::{Request, Response, Service, healthy};
+use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService, healthy};
 
 const ITEM: (&str, &str) = ("LOOKUP_MODE", "item");
 
 #[tokio::test]
 async fn each_distinct_id_is_requested_once() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[ITEM]).await;
     let clicks = clicks_on(&[COCO, PAULY, COCO, UNKNOWN_ID, PAULY, COCO]);
     let result = invoke(&mut function, clicks.clone()).await;
@@ -25,7 +25,7 @@ async fn each_distinct_id_is_requested_once() {
 #[tokio::test]
 async fn as_many_requests_as_configured_are_in_flight() {
     for (concurrency, expected) in [("1", 1), ("4", 4), ("32", 12)] {
-        let service = Service::start(|request: &Request| healthy(request).after_ms(200)).await;
+        let service = ScriptedMysfitsService::start(|request: &Request| healthy(request).after_ms(200)).await;
         let mysfits = fixture_json("mysfits.json");
         let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
         let result = once(&service, &[ITEM, ("LOOKUP_CONCURRENCY", concurrency)], clicks_on(&ids)).await;
@@ -37,7 +37,7 @@ async fn as_many_requests_as_configured_are_in_flight() {
 
 #[tokio::test]
 async fn partial_list_entries_are_requested_concurrently() {
-    let service = Service::start(|request: &Request| healthy(request).after_ms(200)).await;
+    let service = ScriptedMysfitsService::start(|request: &Request| healthy(request).after_ms(200)).await;
     let mysfits = fixture_json("mysfits.json");
     let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
     let result = once(&service, &[("LOOKUP_ATTRIBUTES", "age")], clicks_on(&ids)).await;
@@ -46,7 +46,7 @@ async fn partial_list_entries_are_requested_concurrently() {
 
 #[tokio::test]
 async fn a_response_for_another_mysfit_is_invalid() {
-    let service = Service::start(|_| Response::json(&fixture_json("service/python-item.json"))).await;
+    let service = ScriptedMysfitsService::start(|_| Response::json(&fixture_json("service/python-item.json"))).await;
     let env = [("LOOKUP_MODE", "item"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
     let result = once(&service, &env, clicks_on(&[COCO, EVANGELINE])).await;
     assert_eq!(result.counts(), (1, 0, 1));
@@ -55,7 +55,7 @@ async fn a_response_for_another_mysfit_is_invalid() {
 
 #[tokio::test]
 async fn unknown_ids_evict_no_mysfit() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[ITEM, ("LOOKUP_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
     service.now(|_| Response::status(404));
@@ -77,7 +77,7 @@ async fn a_mysfit_that_the_service_does_not_find_is_unknown() {
         ("204", Response::status(204)),
         ("200 and nothing", Response::status(200)),
     ] {
-        let service = Service::start(move |_| response.clone()).await;
+        let service = ScriptedMysfitsService::start(move |_| response.clone()).await;
         let result = once(&service, &[ITEM], clicks_on(&[COCO])).await;
         assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_key".to_owned())], "{name}");
         assert_eq!(service.paths().len(), 1, "{name}");
@@ -86,7 +86,7 @@ async fn a_mysfit_that_the_service_does_not_find_is_unknown() {
 
 #[tokio::test]
 async fn hostile_ids_never_reach_a_url() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let ids = ["../../admin", "a?b=c", "a#b", "a%2fb", "a b", "a/b", "é", "", "a\\b", "a\u{0}b"];
     let result = once(&service, &[ITEM], clicks_on(&ids)).await;
     assert_eq!((result.counts(), service.paths().len()), ((0, 0, ids.len()), 0));
@@ -95,7 +95,7 @@ async fn hostile_ids_never_reach_a_url() {
 
 #[tokio::test]
 async fn cached_mysfits_are_requested_before_unknown_ids() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let env = [ITEM, ("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_CONCURRENCY", "1")];
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
@@ -116,7 +116,7 @@ async fn cached_mysfits_are_requested_before_unknown_ids() {
 
 #[tokio::test]
 async fn a_stale_item_is_served_while_the_service_is_unavailable() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mut function = processor(&service, &[ITEM, ("LOOKUP_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
     service.now(|_| Response::status(403));
@@ -146,7 +146,7 @@ async fn each_mysfit_gets_its_own_attributes_in_any_order_of_responses() {
     for lookup in ["list", "item"] {
         let mut wait_ms = 360;
         // The last request gets the first response.
-        let service = Service::start(move |request: &Request| {
+        let service = ScriptedMysfitsService::start(move |request: &Request| {
             wait_ms -= 25;
             healthy(request).after_ms(wait_ms)
         })
@@ -164,7 +164,7 @@ async fn each_mysfit_gets_its_own_attributes_in_any_order_of_responses() {
 
 #[tokio::test]
 async fn the_age_of_an_item_starts_at_its_request() {
-    let service = Service::start(|request: &Request| healthy(request).after_ms(1_300)).await;
+    let service = ScriptedMysfitsService::start(|request: &Request| healthy(request).after_ms(1_300)).await;
     let mut function = processor(&service, &[ITEM, ("LOOKUP_CACHE_SECONDS", "1")]).await;
     for count in 1..=2 {
         invoke(&mut function, clicks_on(&[COCO])).await;
@@ -174,7 +174,7 @@ async fn the_age_of_an_item_starts_at_its_request() {
 
 #[tokio::test]
 async fn the_order_of_requests_is_random() {
-    let service = Service::start(|_| Response::status(403)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(403)).await;
     let mut function = processor(&service, &ONE_BY_ONE).await;
     let ids = unknowns(200);
     let mut first_come_first_served = 0;
@@ -189,7 +189,7 @@ async fn the_order_of_requests_is_random() {
 
 #[tokio::test]
 async fn ids_that_failed_before_are_requested_last() {
-    let service = Service::start(|_| Response::status(403)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(403)).await;
     let mut function = processor(&service, &ONE_BY_ONE).await;
     let ids = unknowns(30);
     for _ in 0..10 {
@@ -206,7 +206,7 @@ async fn a_request_without_its_retry_has_failed() {
     let quick: Vec<String> = (0..3).map(|index| format!("quick-{index}")).collect();
     let new: Vec<String> = (0..24).map(|index| format!("new-{index}")).collect();
     // Five wait for their retry while three fail permanently, which opens the circuit.
-    let service = Service::start(|request: &Request| {
+    let service = ScriptedMysfitsService::start(|request: &Request| {
         if request.path.contains("quick") {
             Response::status(403).after_ms(200)
         } else {
@@ -235,7 +235,7 @@ async fn long_bodies_that_stall_take_no_time_from_others() {
     };
     // More than are read concurrently.
     let ids: Vec<String> = (0..9).map(|n| format!("hangs-{n}")).chain((0..40).map(|n| format!("m{n}"))).collect();
-    let service = Service::start(move |request| {
+    let service = ScriptedMysfitsService::start(move |request| {
         let id = request.path.strip_prefix("/mysfits/").unwrap();
         let body = body(id);
         if id.starts_with("hangs") { Response::HalfThenHang(body.to_string()) } else { Response::json(&body) }
@@ -255,7 +255,7 @@ async fn long_bodies_that_stall_take_no_time_from_others() {
 #[tokio::test]
 async fn an_id_that_was_not_requested_has_not_failed() {
     let ids = unknowns(8);
-    let service = Service::start(|_| Response::Hang).await;
+    let service = ScriptedMysfitsService::start(|_| Response::Hang).await;
     let env = [ONE_BY_ONE.as_slice(), &[("LOOKUP_TIMEOUT_MS", "60000")]].concat();
     let mut function = processor(&service, &env).await;
     invoke(&mut function, r#"{"records":[]}"#).await;
@@ -276,7 +276,7 @@ async fn an_id_that_was_not_requested_has_not_failed() {
 
 #[tokio::test]
 async fn a_cached_mysfit_is_requested_before_unknown_ids_even_after_it_failed() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let env = [ONE_BY_ONE.as_slice(), &[("LOOKUP_CACHE_SECONDS", "0")]].concat();
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[COCO])).await;

@@ -9,7 +9,7 @@ use crate::harness::{
     COCO, InvokeResult, PAULY, UNKNOWN_ID, click, clicks_on, event, fixture, invoke, log_lines, once, processor,
     summary,
 };
-use test_support::mysfits_service::{Response, Service, healthy};
+use test_support::mysfits_service::{Response, ScriptedMysfitsService, healthy};
 
 fn metrics(logs: &[Value]) -> Vec<&Value> {
     logs.iter().filter(|line| line.get("_aws").is_some()).collect()
@@ -17,7 +17,7 @@ fn metrics(logs: &[Value]) -> Vec<&Value> {
 
 #[tokio::test]
 async fn an_invocation_is_one_line() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let event = event(&[click(COCO), click(COCO) + &click(PAULY), "{".to_owned(), click(UNKNOWN_ID)]);
     let bytes = event.len();
     let result = once(&service, &[("ON_UNKNOWN_KEY", "drop")], event).await;
@@ -48,7 +48,7 @@ async fn an_invocation_is_one_line() {
 
 #[tokio::test]
 async fn times_are_logged_in_milliseconds() {
-    let service = Service::start(|request| healthy(request).after_ms(300)).await;
+    let service = ScriptedMysfitsService::start(|request| healthy(request).after_ms(300)).await;
     let mut function = processor(&service, &[]).await;
     let first = invoke(&mut function, clicks_on(&[COCO])).await;
     for field in ["look_up_ms", "duration_ms"] {
@@ -66,7 +66,7 @@ async fn times_are_logged_in_milliseconds() {
 
 #[tokio::test]
 async fn ids_are_logged_unchanged_up_to_a_length() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let long = "i".repeat(3_000);
     let records = json!([{"recordId": 7}, {"recordId": long}, {}]);
     let result = once(&service, &[], json!({"invocationId": long, "records": records}).to_string()).await;
@@ -78,7 +78,7 @@ async fn ids_are_logged_unchanged_up_to_a_length() {
 
 #[tokio::test]
 async fn metrics_are_written_by_function_and_by_reason() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let result = once(&service, &[], event(&["{", "{", "", &click(COCO)])).await;
     let metrics = metrics(&result.logs);
     assert_eq!(metrics.len(), 3);
@@ -94,7 +94,7 @@ async fn metrics_are_written_by_function_and_by_reason() {
 
 #[tokio::test]
 async fn a_failed_invocation_is_logged_too() {
-    let service = Service::start(|_| Response::status(403)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(403)).await;
     let mut function = processor(&service, &[]).await;
     let invocation = function.invoke(clicks_on(&[COCO])).await.unwrap();
     assert!(matches!(invocation.outcome, Outcome::Error { .. }));
@@ -109,7 +109,7 @@ async fn a_failed_invocation_is_logged_too() {
 
 #[tokio::test]
 async fn at_most_twenty_failed_records_are_logged_individually() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let result = once(&service, &[], event(&vec!["{"; 100])).await;
     let lines: Vec<&Value> = result.logs.iter().filter(|line| line["message"] == "record failed").collect();
     assert_eq!((lines.len(), &result.summary()["failed.invalid_json"]), (20, &json!(100)));
@@ -120,7 +120,7 @@ async fn at_most_twenty_failed_records_are_logged_individually() {
 
 #[tokio::test]
 async fn the_log_level_is_that_of_lambda() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     for (level, summaries, failures) in
         [("DEBUG", 1, 1), ("INFO", 1, 1), ("WARN", 0, 1), ("ERROR", 0, 0), ("FATAL", 0, 0), ("info", 1, 1), ("", 1, 1)]
     {
@@ -139,7 +139,7 @@ async fn the_log_level_is_that_of_lambda() {
 
 #[tokio::test]
 async fn no_payload_and_no_visitors_id_is_logged() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let secret = "5ecre7-v151t0r";
     let records = [
         format!(r#"{{"userId":"{secret}","mysfitId":"{COCO}"}}"#),

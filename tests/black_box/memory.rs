@@ -7,7 +7,7 @@ use runtime_api::{Function, Request};
 use serde_json::json;
 
 use crate::harness::{COCO, click, clicks_on, event, invoke, processor};
-use test_support::mysfits_service::{Response, Service};
+use test_support::mysfits_service::{Response, ScriptedMysfitsService};
 
 /// Lambda's own processes take up to a fifth of 128 MB.
 const MOST_MIB: u64 = 100;
@@ -134,7 +134,7 @@ async fn the_longest_lists_fit_twice_beside_the_largest_event() {
             longest_list(|i| format!(r#"{{"mysfitId":"{i:x}","s":"{}"}}"#, i.to_string().repeat(9_000))),
         ),
     ] {
-        let service = Service::start(move |_| Response::json_text(&list)).await;
+        let service = ScriptedMysfitsService::start(move |_| Response::json_text(&list)).await;
         let fields = if attributes == "mysfitId" { "userId" } else { "userId,mysfitId" };
         let env = [LONG.as_slice(), &[("LOOKUP_ATTRIBUTES", attributes), ("EVENT_FIELDS", fields)]].concat();
         let mut function = processor(&service, &env).await;
@@ -156,9 +156,10 @@ async fn a_list_beyond_the_heap_limit_is_refused_beside_the_largest_accepted_one
     let entry = |index: usize| format!(r#"{{"mysfitId":"{index:x}"}}"#);
     let (accepted, refused) = (list_of(5_800_000, entry), longest_list(entry));
     let mut first = true;
-    let service =
-        Service::start(move |_| Response::json_text(if std::mem::take(&mut first) { &accepted } else { &refused }))
-            .await;
+    let service = ScriptedMysfitsService::start(move |_| {
+        Response::json_text(if std::mem::take(&mut first) { &accepted } else { &refused })
+    })
+    .await;
     let env = [LONG.as_slice(), &[("LOOKUP_ATTRIBUTES", "mysfitId"), ("EVENT_FIELDS", "userId")]].concat();
     let mut function = processor(&service, &env).await;
     invoke(&mut function, unhurried(clicks_on(&[COCO]))).await;
@@ -185,7 +186,7 @@ async fn many_clicks_fit_with_any_number_of_kept_fields() {
         ("clicks with one that comes twice", r#","A":1,"A":1"#),
         ("clicks with all of them", &all),
     ] {
-        let service = Service::healthy().await;
+        let service = ScriptedMysfitsService::healthy().await;
         let env = [("EVENT_FIELDS", fields.as_str()), ("LOOKUP_TIMEOUT_MS", "60000")];
         let mut function = processor(&service, &env).await;
         for _ in 0..2 {
@@ -200,7 +201,7 @@ async fn many_clicks_fit_with_any_number_of_kept_fields() {
 #[tokio::test]
 async fn a_list_of_partial_entries_fits_with_the_requested_items() {
     let list = longest_list(|index| format!(r#"{{"mysfitId":"{index:x}"}}"#));
-    let service = Service::start(move |request| match request.path.strip_prefix("/mysfits/") {
+    let service = ScriptedMysfitsService::start(move |request| match request.path.strip_prefix("/mysfits/") {
         Some(id) => Response::json(&json!({"mysfitId": id, "s": "x".repeat(1_000)})),
         None => Response::json_text(&list),
     })
@@ -218,7 +219,7 @@ async fn a_list_of_partial_entries_fits_with_the_requested_items() {
 
 #[tokio::test]
 async fn many_large_attributes_fit_up_to_the_size_of_a_response() {
-    let service = Service::start(|request| {
+    let service = ScriptedMysfitsService::start(|request| {
         let id = request.path.strip_prefix("/mysfits/").unwrap();
         Response::json(&json!({"mysfitId": id, "s": "x".repeat(50_000)}))
     })
@@ -246,7 +247,7 @@ async fn many_large_attributes_fit_up_to_the_size_of_a_response() {
 
 #[tokio::test]
 async fn any_number_of_unknown_ids_fits() {
-    let service = Service::start(|_| Response::status(404)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(404)).await;
     let env = [("LOOKUP_MODE", "item"), ("LOOKUP_TIMEOUT_MS", "60000"), ("LOOKUP_CONCURRENCY", "256")];
     let mut function = processor(&service, &env).await;
     for batch in 0..2 {
@@ -271,7 +272,7 @@ async fn many_concurrent_items_of_any_size_fit() {
         ("large attributes", 1_024 * KIB - 100, 0, true, 300, Some("response_budget")),
         ("bodies above the limit, without a length", 10, 1_024 * KIB, false, 300, Some("service_unavailable")),
     ] {
-        let service = Service::start(move |request| {
+        let service = ScriptedMysfitsService::start(move |request| {
             let id = request.path.strip_prefix("/mysfits/").unwrap();
             let body = body(id, wanted, other);
             // All responses arrive at the same time.

@@ -1,13 +1,13 @@
 //! `ON_UNKNOWN_KEY` and `ON_LOOKUP_UNAVAILABLE`.
 
 use crate::harness::{COCO, UNKNOWN_ID, click, clicks_on, event, once};
-use test_support::mysfits_service::{Request, Response, Service, healthy};
+use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService, healthy};
 
 const NULLS: &str = r#""goodevil":null,"lawchaos":null,"species":null}"#;
 
 #[tokio::test]
 async fn an_unknown_mysfit_is_failed_dropped_or_passed() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let mixed = format!("{}{}", click(COCO), click(UNKNOWN_ID));
     let both = format!("{}{}", click(UNKNOWN_ID), click(UNKNOWN_ID));
     let records = [click(UNKNOWN_ID), click(COCO), mixed, both];
@@ -31,7 +31,7 @@ async fn an_unknown_mysfit_is_failed_dropped_or_passed() {
 
 #[tokio::test]
 async fn while_the_service_is_unavailable_records_are_failed_or_passed() {
-    let service = Service::start(|_| Response::status(403)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(403)).await;
     let records = event(&[click(COCO), "not a click".to_owned()]);
     let result = once(&service, &[("ON_LOOKUP_UNAVAILABLE", "fail")], records.clone()).await;
     assert_eq!(result.counts(), (0, 0, 2));
@@ -45,14 +45,14 @@ async fn while_the_service_is_unavailable_records_are_failed_or_passed() {
 
 #[tokio::test]
 async fn a_batch_with_nothing_to_look_up_needs_no_service() {
-    let service = Service::start(|_| Response::status(403)).await;
+    let service = ScriptedMysfitsService::start(|_| Response::status(403)).await;
     let result = once(&service, &[], event(&["not a click", "{}"])).await;
     assert_eq!((result.counts(), service.paths().len()), ((0, 0, 2), 0));
 }
 
 #[tokio::test]
 async fn a_failure_takes_precedence_over_an_unknown_key() {
-    let service = Service::start(|request: &Request| match request.path.as_str() {
+    let service = ScriptedMysfitsService::start(|request: &Request| match request.path.as_str() {
         path if path.ends_with(COCO) => Response::status(403),
         _ => Response::status(404),
     })
@@ -66,7 +66,7 @@ async fn a_failure_takes_precedence_over_an_unknown_key() {
 
 #[tokio::test]
 async fn a_mysfit_that_the_service_fails_for_is_passed_if_configured() {
-    let service = Service::start(|request: &Request| match request.path.as_str() {
+    let service = ScriptedMysfitsService::start(|request: &Request| match request.path.as_str() {
         path if path.ends_with(UNKNOWN_ID) => Response::status(403),
         _ => healthy(request),
     })

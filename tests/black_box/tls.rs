@@ -9,13 +9,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{COCO, clicks_on, invoke, invoke_failing, settings};
 use test_support::certificates::{CertificateAuthority, acceptor};
-use test_support::mysfits_service::Service;
+use test_support::mysfits_service::ScriptedMysfitsService;
 
 /// A service with a certificate for `name`, and the PEM file of the authority that signed it.
-async fn service_called(name: &str) -> (Service, NamedTempFile) {
+async fn service_called(name: &str) -> (ScriptedMysfitsService, NamedTempFile) {
     let authority = CertificateAuthority::new();
     let certificate = authority.sign(name);
-    (Service::with_tls(acceptor(move || certificate.clone())).await, authority.file())
+    (ScriptedMysfitsService::with_tls(acceptor(move || certificate.clone())).await, authority.file())
 }
 
 async fn function(url: &str, roots: &str) -> Function {

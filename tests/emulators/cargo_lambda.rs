@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
-use test_support::mysfits_service::Service;
+use test_support::mysfits_service::ScriptedMysfitsService;
 
 use crate::emulator::{Emulator, free_addresses};
 use crate::tools::{cargo_lambda, output, stdout};
@@ -27,7 +27,7 @@ fn invoke(address: SocketAddr, arguments: [&str; 2]) -> std::process::Command {
 
 #[tokio::test]
 async fn the_commands_of_the_readme_handle_the_fixtures() {
-    let mysfits = Service::healthy().await;
+    let mysfits = ScriptedMysfitsService::healthy().await;
     let (mut watch, address) = watch(&mysfits.url());
     // `cargo lambda invoke` does not wait until the emulator listens.
     watch.invoke("click-processor", b"{}").await;

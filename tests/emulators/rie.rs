@@ -1,7 +1,7 @@
 //! The executable for Lambda, under AWS's Runtime Interface Emulator.
 
 use serde_json::json;
-use test_support::mysfits_service::Service;
+use test_support::mysfits_service::ScriptedMysfitsService;
 
 use crate::emulator::{Emulator, free_addresses};
 use crate::tools::rie;
@@ -21,7 +21,7 @@ fn emulator(mysfits_api_url: &str) -> Emulator {
 
 #[tokio::test]
 async fn fixtures_get_the_expected_responses() {
-    let mysfits = Service::healthy().await;
+    let mysfits = ScriptedMysfitsService::healthy().await;
     let mut emulator = emulator(&mysfits.url());
     for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {
         let answer = emulator.invoke(FUNCTION, &read(name)).await;

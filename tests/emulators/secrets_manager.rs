@@ -2,7 +2,7 @@
 
 use runtime_api::{Function, Outcome, Settings};
 use serde_json::{Value, json};
-use test_support::mysfits_service::{Request, Response, Service, healthy};
+use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService, healthy};
 
 use crate::emulator::free_addresses;
 use crate::process::Background;
@@ -39,7 +39,7 @@ impl SecretsManager {
     }
 }
 
-async fn function(service: &Service, secrets: &SecretsManager, arn: &str) -> Function {
+async fn function(service: &ScriptedMysfitsService, secrets: &SecretsManager, arn: &str) -> Function {
     let settings = Settings::new(env!("CARGO_BIN_EXE_click-processor"))
         .env("LOOKUP_API_URL", service.url())
         .env("LOOKUP_CACHE_SECONDS", "0")
@@ -63,7 +63,7 @@ async fn a_secret_is_fetched_and_fetched_again_after_its_rotation() {
             if request.headers["x-api-key"] == key { healthy(request) } else { Response::status(401) }
         }
     };
-    let service = Service::start(accepts("first")).await;
+    let service = ScriptedMysfitsService::start(accepts("first")).await;
     let mut function = function(&service, &secrets, arn).await;
     for (key, requests) in [("first", 1), ("second", 2)] {
         secrets.call("PutSecretValue", json!({"SecretId": arn, "SecretString": json!({"key": key}).to_string()})).await;
@@ -76,7 +76,7 @@ async fn a_secret_is_fetched_and_fetched_again_after_its_rotation() {
 
 #[tokio::test]
 async fn a_secret_that_does_not_exist_is_named_by_its_error_code() {
-    let (service, secrets) = (Service::healthy().await, SecretsManager::start().await);
+    let (service, secrets) = (ScriptedMysfitsService::healthy().await, SecretsManager::start().await);
     let mut function = function(&service, &secrets, "arn:aws:secretsmanager:eu-west-1:123456789012:secret:none").await;
     let invocation = function.invoke(read("direct-put")).await.unwrap();
     let Outcome::Error { message, .. } = invocation.outcome else { panic!("{invocation:#?}") };

@@ -27,7 +27,6 @@ export function drawBars(plot, chart, colors) {
     })
   })
   ctx.restore()
-  plot.figure.dataset.bars = JSON.stringify(failures(plot, chart).map(({ x, ...bar }) => ({ ...bar, ...inFigure(plot, chart, x) })))
 }
 
 /** A click near a bar with failed records leads to them. */
@@ -50,11 +49,4 @@ function failures({ columns: [failed], history }, chart) {
   return history.at_ms
     .map((at, index) => ({ at_ms: at, failed: failed[index], x: chart.valToPos(chart.data[0][index], 'x') }))
     .filter(({ failed: count }) => count > 0)
-}
-
-/** A point of the bar in CSS pixels from the figure's corner, for tests. */
-function inFigure({ figure }, chart, x) {
-  const over = chart.over.getBoundingClientRect()
-  const corner = figure.getBoundingClientRect()
-  return { x: Math.round(over.left - corner.left + x), y: Math.round(over.bottom - corner.top - LEAST_HEIGHT / 2) }
 }

@@ -4,6 +4,7 @@ import { fetchOk, objectUrl, ResponseError } from './api.js'
 import { copyButton } from './copy-button.js'
 import { clone, fill, number, plural } from './format.js'
 import { coloured } from './json.js'
+import { OBJECT_KINDS } from './outcomes.js'
 
 // An object may have a million lines. A button shows more of them.
 const LINES = 300
@@ -32,7 +33,7 @@ part('copy').replaceWith(copyButton('Copy', 'the key', () => part('path').textCo
 
 /** `object` has a path and a kind. */
 export function openObject(stream, object) {
-  document.getElementById('object-title').textContent = { delivered: 'Delivered', error: 'Error output', backup: 'Source backup' }[object.kind] ?? object.kind
+  document.getElementById('object-title').textContent = OBJECT_KINDS[object.kind] ?? object.kind
   part('path').textContent = object.path
   part('plain').href = objectUrl(stream, object.path, { whole: true })
   part('download').href = objectUrl(stream, object.path, { download: true })

@@ -12,6 +12,9 @@ export const OUTCOMES = {
   split: 'Split',
 }
 
+/** The kinds of objects in words. */
+export const OBJECT_KINDS = { delivered: 'Delivered object', error: 'Object of the error output', backup: 'Source backup' }
+
 /** The error code of a record that the function returned as failed. */
 export const RETURNED_AS_FAILED = 'Lambda.ProcessingFailedStatus'
 

@@ -67,10 +67,7 @@ function show(plot, history) {
   none.hidden = !empty
   text(none, definition.none)
   figure.classList.toggle('empty', empty)
-  if (empty) {
-    delete figure.dataset.bars
-    return
-  }
+  if (empty) return
   fit(plot)
   showLegend(plot, plot.chart?.cursor.idx)
   text(figure.querySelector('[data-summary]'), summary(plot))

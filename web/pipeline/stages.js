@@ -11,6 +11,8 @@ const all = (selector) => document.querySelectorAll(selector)
 const detail = (name) => document.querySelector(`[data-detail=${name}]`)
 const notice = (id) => document.getElementById(id)
 
+const CLICKS = '/clicks'
+
 // More digits than this need a smaller font.
 const DIGITS = 7
 
@@ -22,9 +24,7 @@ export function showStages(view) {
   shown = view
   receivedAt = performance.now()
 
-  notice('empty').hidden = view.accepted > 0 || view.data_stream !== null
-  notice('unfed').hidden = view.accepted > 0 || view.data_stream === null
-  text(notice('unfed').querySelector('code'), `/v2/${view.stream}`)
+  showEmpty(view)
   text(detail('source'), source(view.data_stream))
 
   for (const place of all('[data-count]')) {
@@ -37,12 +37,21 @@ export function showStages(view) {
   const { invocations, functions } = view.in_function
   const retries = view.retries ? `, ${plural(view.retries, 'retry', 'retries')}` : ''
   text(detail('invocations'), plural(invocations, 'invocation'))
-  text(detail('functions'), view.transformed ? `${plural(functions, 'function')}${retries}` : 'no function')
+  text(detail('functions'), view.transformed ? `${plural(functions, 'process', 'processes')}${retries}` : 'no function')
   document.querySelector('.outcome .evil').classList.toggle('some', view.failed > 0)
 
   countDown()
   if (before) moveDots(passed(before), passed(view))
   showFailures(view)
+}
+
+/** How the first record gets into the stream. */
+function showEmpty({ accepted, ingestion_path: path, data_stream: dataStream }) {
+  notice('empty').hidden = accepted > 0 || path !== CLICKS
+  notice('unfed').hidden = accepted > 0 || path === CLICKS
+  for (const way of all('[data-ingestion]')) way.hidden = way.dataset.ingestion !== (path === null ? 'api' : 'path')
+  text(detail('ingestion-path'), path ?? '')
+  text(detail('ingestion-api'), dataStream === null ? 'Amazon Data Firehose' : 'Kinesis Data Streams')
 }
 
 /** The source: Direct PUT, or the shards of a data stream. */

@@ -5,7 +5,7 @@ import { attemptSteps } from './attempts.js'
 import { copyButton } from './copy-button.js'
 import { element, moment } from './dom.js'
 import { duration, number, size } from './format.js'
-import { OUTCOMES } from './outcomes.js'
+import { OBJECT_KINDS, OUTCOMES } from './outcomes.js'
 import { link, only } from './url.js'
 
 // `object` responds with the first 256 KiB unless it is asked for the whole object.
@@ -63,8 +63,7 @@ function result({ outcome, code, reason, error }) {
 function stored({ path, kind, offset, bytes, at_ms: at }, stream) {
   const whole = offset + bytes > VIEWED_BYTES ? { whole: 'true' } : {}
   const href = objectUrl(stream, path, whole)
-  const kinds = { delivered: 'Delivered object', error: 'Object of the error output', backup: 'Source backup' }
-  return step('object', kinds[kind] ?? kind, at, kind === 'error' ? 'bad' : 'good',
+  return step('object', OBJECT_KINDS[kind] ?? kind, at, kind === 'error' ? 'bad' : 'good',
     element('p', {}, element('code', { 'data-object-path': true }, path)),
     detail(element('span', { 'data-offset': offset, 'data-bytes': bytes }, `${number(bytes)} bytes at offset ${number(offset)}`)),
     element('p', { class: 'actions' }, element('a', { href, target: '_blank', 'data-control': 'object' }, 'Open the object (in a new tab)'), ' ',

@@ -5,15 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::aws::Redrive;
 use crate::examples::{TEMPLATE, examples};
-#[cfg(feature = "aws")]
-use crate::redrive::Redrive;
 use crate::replay::Replay;
 use crate::serve::Serve;
 use crate::tap::Tap;
 use crate::up::options::{PipelineOptions, StreamOptions};
-#[cfg(not(feature = "aws"))]
-use crate::without_aws::Redrive;
 
 /// Runs the click processor on this machine, with the transformation of Amazon Data Firehose.
 #[derive(Parser)]

@@ -11,8 +11,9 @@
 //! their bodies are read.
 
 mod clicks;
-mod collect;
+mod collect_route;
 mod collector;
+mod ingestion;
 mod reader;
 mod streams;
 
@@ -31,6 +32,7 @@ use local_firehose::http::BodyMemory;
 use local_firehose::stream::{DataStream, DeliveryStream};
 
 pub(crate) use self::collector::{Collector, CollectorCounts};
+pub(crate) use self::ingestion::IngestionPaths;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
@@ -50,7 +52,7 @@ pub(crate) fn router(
         router = router.merge(streams::router(streams, rate, memory));
     }
     if let Some(collector) = collector {
-        router = router.merge(collect::router(collector, rate, memory));
+        router = router.merge(collect_route::router(collector, rate, memory));
     }
     Ok(router.layer(from_fn(identify)))
 }

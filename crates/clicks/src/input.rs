@@ -73,12 +73,12 @@ pub(crate) struct Skipped {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum Input {
     File(PathBuf),
     Stdin,
 }
 
-impl Source {
+impl Input {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -96,29 +96,29 @@ impl Source {
 }
 
 /// In the paths' order. The files of a folder are sorted by name, recursively, without hidden files.
-pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Source>, UsageError> {
-    let mut sources = Vec::new();
+pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Input>, UsageError> {
+    let mut inputs = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
-            sources.push(Source::Stdin);
+            inputs.push(Input::Stdin);
             continue;
         }
         let metadata = fs::metadata(path).map_err(|error| unreadable(path.display(), &error))?;
         if !metadata.is_dir() {
-            sources.push(Source::File(path.clone()));
+            inputs.push(Input::File(path.clone()));
             continue;
         }
-        let before = sources.len();
-        walk(path, &mut sources).map_err(|error| unreadable(path.display(), &error))?;
-        if sources.len() == before {
+        let before = inputs.len();
+        walk(path, &mut inputs).map_err(|error| unreadable(path.display(), &error))?;
+        if inputs.len() == before {
             let name = path.display();
             return Err(UsageError(format!("{name}: found no file in this folder; {ACCEPTED}")));
         }
     }
-    Ok(sources)
+    Ok(inputs)
 }
 
-fn walk(folder: &Path, sources: &mut Vec<Source>) -> io::Result<()> {
+fn walk(folder: &Path, inputs: &mut Vec<Input>) -> io::Result<()> {
     let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
@@ -127,9 +127,9 @@ fn walk(folder: &Path, sources: &mut Vec<Source>) -> io::Result<()> {
         }
         // Without links to folders, which may be circular.
         if entry.file_type()?.is_dir() {
-            walk(&entry.path(), sources)?;
+            walk(&entry.path(), inputs)?;
         } else if entry.path().is_file() {
-            sources.push(Source::File(entry.path()));
+            inputs.push(Input::File(entry.path()));
         }
     }
     Ok(())
@@ -152,8 +152,8 @@ mod tests {
             fs::write(path, "{}").unwrap();
         }
         let found = find(&["-".into(), folder.path().join("b.json"), folder.path().into()]).unwrap();
-        let file = |name| Source::File(folder.path().join(name));
-        assert_eq!(found, [Source::Stdin, file("b.json"), file("a/10.json"), file("a/2.json"), file("b.json")]);
+        let file = |name| Input::File(folder.path().join(name));
+        assert_eq!(found, [Input::Stdin, file("b.json"), file("a/10.json"), file("a/2.json"), file("b.json")]);
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
         fs::write(folder.path().join("a/clicks"), "{}").unwrap();
         std::os::unix::fs::symlink("..", folder.path().join("a/loop")).unwrap();
         std::os::unix::fs::symlink("a/clicks", folder.path().join("link")).unwrap();
-        let file = |name| Source::File(folder.path().join(name));
+        let file = |name| Input::File(folder.path().join(name));
         assert_eq!(find(&[folder.path().into()]).unwrap(), [file("a/clicks"), file("link")]);
     }
 

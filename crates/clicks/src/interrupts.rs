@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(crate) struct Interrupts {
     ctrl_c: Signal,
-    kill: Signal,
+    terminate: Signal,
     hang_up: Option<Signal>,
 }
 
@@ -16,13 +16,13 @@ impl Interrupts {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         // As under `nohup`.
         let hang_up = if has_ignored_hang_up(&status) { None } else { Some(signal(SignalKind::hangup())?) };
-        Ok(Self { ctrl_c: signal(SignalKind::interrupt())?, kill: signal(SignalKind::terminate())?, hang_up })
+        Ok(Self { ctrl_c: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hang_up })
     }
 
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.ctrl_c.recv() => {}
-            _ = self.kill.recv() => {}
+            _ = self.terminate.recv() => {}
             Some(()) = async { self.hang_up.as_mut()?.recv().await } => {}
         }
     }

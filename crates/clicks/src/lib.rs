@@ -1,5 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "aws")]
+#[path = "with_aws.rs"]
+mod aws;
+#[cfg(not(feature = "aws"))]
+#[path = "without_aws.rs"]
+mod aws;
 mod command;
 mod edge;
 mod error;
@@ -11,8 +17,6 @@ mod listen;
 mod output;
 mod packages;
 mod progress;
-#[cfg(feature = "aws")]
-mod redrive;
 mod replay;
 mod serve;
 mod service;
@@ -21,48 +25,30 @@ mod state;
 mod tap;
 mod totals;
 mod up;
-#[cfg(not(feature = "aws"))]
-mod without_aws;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-#[cfg(feature = "aws")]
-use ::redrive::{RedriveError, Redriven};
-#[cfg(feature = "aws")]
-use clap::CommandFactory;
 use clap::Parser;
-#[cfg(feature = "aws")]
-use clap_complete::{Shell, generate};
 use object_storage::BucketError;
-#[cfg(not(feature = "aws"))]
-use object_storage::Destination;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-#[cfg(feature = "aws")]
-use self::command::Completions;
-use self::command::{Cli, Command, Up};
+use self::command::{Cli, Command, Completions, Up};
 use self::error::UsageError;
 use self::interrupts::Interrupts;
 use self::progress::Table;
-#[cfg(feature = "aws")]
-use self::redrive::Redrive;
 use self::replay::{Replay, Replayed};
 use self::up::settings::Settings;
-#[cfg(not(feature = "aws"))]
-use self::without_aws::NeedsAws;
 
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs the command line, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    match run(Cli::parse().command).or_else(aws::run_with_aws) {
         Ok(code) => code,
-        #[cfg(not(feature = "aws"))]
-        Err(error) if error.is::<NeedsAws>() => without_aws::run_with_aws(),
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::from(if is_usage(&error) { 2 } else { 1 })
@@ -76,18 +62,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let result = runtime.block_on(async {
         match command {
             Command::Replay(arguments) => replay(arguments).await,
-            #[cfg(feature = "aws")]
-            Command::Redrive(arguments) => redrive(arguments).await,
-            #[cfg(not(feature = "aws"))]
-            Command::Redrive(_) => Err(NeedsAws.into()),
+            Command::Redrive(arguments) => aws::redrive(arguments).await,
             Command::Serve(arguments) => serve::run(&arguments, &mut Interrupts::listen()?).await,
             Command::Up(arguments) => up(&arguments).await,
             Command::Tap(arguments) => tap::run(&arguments, &mut Interrupts::listen()?).await,
-            #[cfg(feature = "aws")]
-            Command::Completions(Completions { shell }) => completions(shell),
-            // It does not know the options of `redrive`.
-            #[cfg(not(feature = "aws"))]
-            Command::Completions(_) => Err(NeedsAws.into()),
+            Command::Completions(Completions { shell }) => aws::completions(shell),
         }
     });
     // Stops the functions of aborted invocations. Everything else has finished.
@@ -96,11 +75,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {
-    #[cfg(feature = "aws")]
-    if error.downcast_ref().is_some_and(RedriveError::is_usage) {
-        return true;
-    }
-    error.is::<UsageError>() || matches!(error.downcast_ref(), Some(BucketError::NoCredentials(_)))
+    let has_no_credentials = matches!(error.downcast_ref(), Some(BucketError::NoCredentials(_)));
+    error.is::<UsageError>() || has_no_credentials || aws::is_redrive_usage(error)
 }
 
 async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
@@ -111,29 +87,10 @@ async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
     Ok(exit_code(report.interrupted, has_failed))
 }
 
-#[cfg(feature = "aws")]
-async fn redrive(arguments: Redrive) -> anyhow::Result<ExitCode> {
-    let json = arguments.json;
-    let Redriven { report, error } = redrive::run(arguments.try_into()?, Interrupts::listen()?).await?;
-    print(&report, &redrive::table(&report), json, error.map(Into::into))?;
-    Ok(exit_code(report.interrupted, report.requires_attention()))
-}
-
 async fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     let settings = Settings::read(&arguments.pipeline, &arguments.stream, arguments.config.as_deref())?;
-    #[cfg(not(feature = "aws"))]
-    if settings.streams.iter().any(|stream| matches!(stream.destination, Destination::S3 { .. })) {
-        return Err(NeedsAws.into());
-    }
+    aws::check_destinations(settings.streams.iter().map(|stream| &stream.destination))?;
     up::run(settings, &mut Interrupts::listen()?).await
-}
-
-#[cfg(feature = "aws")]
-fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
-    let mut script = Vec::new();
-    generate(shell, &mut Cli::command(), "clicks", &mut script);
-    write(&script)?;
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Returns the error of the run, or else that of the output.

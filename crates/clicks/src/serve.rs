@@ -15,9 +15,7 @@ use crate::interrupts::Interrupts;
 use crate::listen::{could_not_listen, warn_beyond_loopback};
 use crate::up::options::{Host, Port, Whole};
 use crate::up::settings::functions_of;
-#[cfg(not(feature = "aws"))]
-use crate::without_aws::NeedsAws;
-use crate::{state, totals};
+use crate::{aws, state, totals};
 use firehose_model::batch::MB;
 use local_firehose::control::{ControlOptions, Root};
 use local_firehose::{Server, ServerError, ServerOptions};
@@ -126,13 +124,11 @@ pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyho
         *arguments;
     let functions = functions_of(arguments.config.as_deref(), &arguments.function_map)?;
     let root = root(&arguments.destination, arguments.s3_endpoint.as_deref())?;
-    #[cfg(not(feature = "aws"))]
-    if matches!(root, Root::S3 { .. }) {
-        return Err(NeedsAws.into());
-    }
     // Missing credentials are an error now, not when a stream is created.
     if let Root::S3 { endpoint } = &root {
-        Bucket::open(&Destination::S3 { bucket: "BUCKET".to_owned(), endpoint: endpoint.clone() }, false)?;
+        let any = Destination::S3 { bucket: "BUCKET".to_owned(), endpoint: endpoint.clone() };
+        aws::check_destinations([&any])?;
+        Bucket::open(&any, false)?;
     }
     let retention_bytes = retention_mb as usize * MB;
     let options = ServerOptions {

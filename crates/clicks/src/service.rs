@@ -34,38 +34,38 @@ const MAX_BYTES: usize = 64 << 20;
 
 pub(crate) type Responses = BTreeMap<String, Bytes>;
 
-pub(crate) struct LocalService {
+pub(crate) struct MysfitsFileServer {
     pub(crate) server: HttpServer,
-    service: Arc<Service>,
+    files: Arc<Files>,
 }
 
-struct Service {
+struct Files {
     responses: Responses,
     latency: Duration,
     count: AtomicU64,
 }
 
-impl LocalService {
+impl MysfitsFileServer {
     pub(crate) async fn start(responses: Responses, listen: SocketAddr, latency: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
-        let service = Arc::new(Service { responses, latency, count: AtomicU64::new(0) });
+        let files = Arc::new(Files { responses, latency, count: AtomicU64::new(0) });
         // The page is on another port, which is another origin.
         let cors = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).vary([]);
-        let app = Router::new().fallback(respond).layer(cors).with_state(Arc::clone(&service));
-        Ok(Self { server: HttpServer::start(listener, app)?, service })
+        let app = Router::new().fallback(respond).layer(cors).with_state(Arc::clone(&files));
+        Ok(Self { server: HttpServer::start(listener, app)?, files })
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        self.service.count.load(Ordering::Relaxed)
+        self.files.count.load(Ordering::Relaxed)
     }
 }
 
-async fn respond(State(service): State<Arc<Service>>, method: Method, uri: Uri) -> Response {
-    sleep(service.latency).await;
-    service.count.fetch_add(1, Ordering::Relaxed);
+async fn respond(State(files): State<Arc<Files>>, method: Method, uri: Uri) -> Response {
+    sleep(files.latency).await;
+    files.count.fetch_add(1, Ordering::Relaxed);
     let error = |status, message| (status, Json(json!({ "message": message }))).into_response();
     // A query selects nothing: a list's may have one, such as `?limit=1000`.
-    match service.responses.get(uri.path()) {
+    match files.responses.get(uri.path()) {
         _ if method != Method::GET => error(StatusCode::METHOD_NOT_ALLOWED, "only GET"),
         Some(json) => ([(header::CONTENT_TYPE, "application/json")], json.clone()).into_response(),
         None => error(StatusCode::NOT_FOUND, "nothing has this path"),
@@ -148,7 +148,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn responds_as_the_service_over_dynamodb() {
-        let ours = LocalService::start(responses(None).unwrap(), ANY_PORT, Duration::ZERO).await.unwrap();
+        let ours = MysfitsFileServer::start(responses(None).unwrap(), ANY_PORT, Duration::ZERO).await.unwrap();
         let theirs = mysfits_service::LocalService::start_with_latency(ANY_PORT, Duration::ZERO).await.unwrap();
         let paths: Vec<String> = mysfits().unwrap().into_keys().collect();
         assert_eq!(paths.len(), 13);
@@ -180,7 +180,7 @@ mod tests {
         write("shop/notes.txt", "no JSON");
         write(".git/config.json", "no JSON");
         let files = responses(Some(folder.path())).unwrap();
-        let service = LocalService::start(files, ANY_PORT, Duration::ZERO).await.unwrap();
+        let service = MysfitsFileServer::start(files, ANY_PORT, Duration::ZERO).await.unwrap();
         for (path, expected) in [
             ("/shop/products", Some("[1]")),
             ("/shop/products?limit=9", Some("[1]")),
@@ -216,7 +216,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn other_paths_and_methods_are_refused() {
-        let service = LocalService::start(responses(None).unwrap(), ANY_PORT, Duration::ZERO).await.unwrap();
+        let service = MysfitsFileServer::start(responses(None).unwrap(), ANY_PORT, Duration::ZERO).await.unwrap();
         let url = service.server.url();
         for (method, path, status) in
             [("GET", "/mysfits/unknown", 404), ("GET", "/mysfits/", 404), ("GET", "/", 404), ("PUT", "/mysfits", 405)]

@@ -29,8 +29,8 @@ use tokio::sync::watch;
 use self::error_response::error;
 use self::events::Events;
 use self::pipeline_page::StyleNonce;
-use self::service::{ServiceUrl, host};
-use crate::edge::Collector;
+use self::service::{PageServiceUrl, host};
+use crate::edge::{Collector, IngestionPaths};
 use local_firehose::registry::Registry;
 
 pub(crate) use self::pages::Pages;
@@ -41,16 +41,17 @@ pub(crate) struct Site {
     pub(crate) service: ServiceAddress,
     pub(crate) streams: Registry,
     pub(crate) collector: Option<Arc<Collector>>,
+    pub(crate) ingestion_paths: IngestionPaths,
     /// True, or without its sender, when the process stops. Then event streams end.
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
 pub(crate) fn router(site: Site, edge: Router) -> Router {
-    let events = Arc::new(Events::new(site.streams.clone(), site.collector.clone(), site.stopping.clone()));
+    let events = Events::new(site.streams.clone(), site.collector.clone(), site.ingestion_paths, site.stopping.clone());
     let service = Arc::new(site.service);
     let state = Router::new()
         .route("/config.json", get(config))
-        .route("/pipeline/events", get(events::follow).with_state(events))
+        .route("/pipeline/events", get(events::follow).with_state(Arc::new(events)))
         .merge(records::router(site.streams.clone(), site.stopping))
         .merge(object::router(site.streams.clone()))
         .merge(pipeline_page::router(site.pages.clone()))
@@ -60,7 +61,7 @@ pub(crate) fn router(site: Site, edge: Router) -> Router {
 }
 
 /// The configuration of the page's scripts. In the cloud it is a file, without the last URL.
-async fn config(Extension(service): Extension<ServiceUrl>) -> Json<Value> {
+async fn config(Extension(service): Extension<PageServiceUrl>) -> Json<Value> {
     Json(json!({ "mysfitsUrl": service.url, "clicksUrl": "/clicks", "pipelineUrl": "/pipeline/" }))
 }
 
@@ -100,7 +101,7 @@ async fn guard(State(service): State<Arc<ServiceAddress>>, mut request: Request,
     (headers, response).into_response()
 }
 
-fn content_security_policy(service: Option<&ServiceUrl>, nonce: Option<&StyleNonce>) -> String {
+fn content_security_policy(service: Option<&PageServiceUrl>, nonce: Option<&StyleNonce>) -> String {
     let service = service.map(|service| format!(" {}", service.origin)).unwrap_or_default();
     let nonce = nonce.map(|StyleNonce(nonce)| format!(" 'nonce-{nonce}'")).unwrap_or_default();
     format!(

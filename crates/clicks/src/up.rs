@@ -22,7 +22,7 @@ use crate::listen::warn_beyond_loopback;
 use crate::progress::Bar;
 use crate::totals;
 use local_firehose::registry::Registry;
-use local_firehose::stream::{Source, StreamSettings};
+use local_firehose::stream::StreamSettings;
 
 const STATUS_PERIOD: Duration = Duration::from_millis(500);
 
@@ -107,18 +107,10 @@ fn endpoints(pipeline: &Pipeline, settings: &Settings) -> Vec<(&'static str, Str
     endpoints
 }
 
-/// The edge's URL for the records of a data stream.
-fn ingestion_url(
-    page: &str,
-    StreamSettings { name, source, .. }: &StreamSettings,
-    settings: &Settings,
-) -> Option<String> {
-    match source {
-        // A configured stream reads none that a caller has created.
-        Source::DirectPut | Source::DataStream { .. } => None,
-        Source::Kinesis(_) if settings.is_of_collector(name) => Some(format!("{page}/collect")),
-        Source::Kinesis(_) => Some(format!("{page}/v2/{name}")),
-    }
+/// The edge's URL for the records of a data stream. That of clicks is among the addresses.
+fn ingestion_url(page: &str, stream: &StreamSettings, settings: &Settings) -> Option<String> {
+    stream.data_stream()?;
+    Some(format!("{page}{}", settings.ingestion_paths().of(stream)?))
 }
 
 fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {

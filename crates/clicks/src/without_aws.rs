@@ -1,16 +1,19 @@
 //! A build without the AWS SDKs, as of `cargo clicks`. What needs them is run by a build with them.
 
 use std::ffi::OsString;
+use std::future::ready;
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap_complete::Shell;
+use object_storage::Destination;
 
 use crate::packages;
 
 #[derive(Debug, thiserror::Error)]
 #[error("this build is without the feature `aws`")]
-pub(crate) struct NeedsAws;
+struct NeedsAws;
 
 /// Puts records from Firehose's error output back into the stream, each record once.
 #[derive(Args)]
@@ -21,8 +24,31 @@ pub(crate) struct Redrive {
     arguments: Vec<OsString>,
 }
 
+pub(crate) fn redrive(_: Redrive) -> impl Future<Output = anyhow::Result<ExitCode>> {
+    ready(Err(NeedsAws.into()))
+}
+
+/// This build does not know the options of `redrive`.
+pub(crate) fn completions(_: Shell) -> anyhow::Result<ExitCode> {
+    Err(NeedsAws.into())
+}
+
+pub(crate) fn is_redrive_usage(_: &anyhow::Error) -> bool {
+    false
+}
+
+pub(crate) fn check_destinations<'a>(destinations: impl IntoIterator<Item = &'a Destination>) -> anyhow::Result<()> {
+    let is_s3 = |destination: &Destination| matches!(destination, Destination::S3 { .. });
+    if destinations.into_iter().any(is_s3) { Err(NeedsAws.into()) } else { Ok(()) }
+}
+
+/// Runs the command line with a build that has the AWS SDKs, if it needs them.
+pub(crate) fn run_with_aws(error: anyhow::Error) -> anyhow::Result<ExitCode> {
+    if error.is::<NeedsAws>() { Ok(run_build_with_aws()) } else { Err(error) }
+}
+
 /// Returns only if there is no workspace, or if cargo can't be run.
-pub(crate) fn run_with_aws() -> ExitCode {
+fn run_build_with_aws() -> ExitCode {
     let Some(workspace) = packages::workspace() else {
         tracing::error!("{NeedsAws}; install one with the default features");
         return ExitCode::FAILURE;

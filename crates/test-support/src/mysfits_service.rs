@@ -95,13 +95,13 @@ struct State {
 }
 
 /// The service, on its own port, until it is dropped.
-pub struct Service {
+pub struct ScriptedMysfitsService {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
-impl Service {
+impl ScriptedMysfitsService {
     /// Starts a service that responds with `handler`.
     pub async fn start(handler: impl FnMut(&Request) -> Response + Send + 'static) -> Self {
         Self::listen(handler, None).await
@@ -188,7 +188,7 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for ScriptedMysfitsService {
     fn drop(&mut self) {
         self.accepting.abort();
     }

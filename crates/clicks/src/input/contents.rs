@@ -10,7 +10,7 @@ use runtime_api::MAX_EVENT_BYTES;
 use serde::de::IgnoredAny;
 use uuid::Uuid;
 
-use super::{ACCEPTED, MAX_VALUE_BYTES, Skipped, Source, Unusable, unreadable};
+use super::{ACCEPTED, Input, MAX_VALUE_BYTES, Skipped, Unusable, unreadable};
 use crate::error::UsageError;
 use firehose_model::batch::fits_an_event;
 use firehose_model::error_object::{Content, ErrorRecord, Head};
@@ -42,11 +42,11 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    pub(crate) fn open(source: &Source, source_type: SourceType, progress: &ProgressBar) -> Result<Self, UsageError> {
-        let name = source.name();
-        let reader: Box<dyn Read> = match source {
-            Source::File(path) => Box::new(File::open(path).map_err(|error| unreadable(&name, &error))?),
-            Source::Stdin => Box::new(io::stdin()),
+    pub(crate) fn open(input: &Input, source_type: SourceType, progress: &ProgressBar) -> Result<Self, UsageError> {
+        let name = input.name();
+        let reader: Box<dyn Read> = match input {
+            Input::File(path) => Box::new(File::open(path).map_err(|error| unreadable(&name, &error))?),
+            Input::Stdin => Box::new(io::stdin()),
         };
         Self::of(name, source_type, progress.wrap_read(reader))
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::error::UsageError;
-use crate::input::{Contents, Item, Skipped, Source};
+use crate::input::{Contents, Input, Item, Skipped};
 use firehose_model::batch::{Batcher, Limits};
 use firehose_model::event::{Event, Record, STREAM};
 use firehose_model::kinesis::shard::ShardId;
@@ -25,7 +25,7 @@ pub(super) struct Fed {
 
 /// A thread, because standard input may block for ever.
 pub(super) fn feed(
-    sources: Vec<Source>,
+    inputs: Vec<Input>,
     source_type: SourceType,
     limits: Limits,
     progress: ProgressBar,
@@ -34,7 +34,7 @@ pub(super) fn feed(
     std::thread::spawn(move || {
         let mut feeder = Feeder { sender, progress, skipped: Vec::new(), skipped_bytes: 0 };
         let mut batcher = Batcher::new(limits, STREAM.into());
-        let last = read(&sources, source_type, &mut batcher, &mut feeder).err();
+        let last = read(&inputs, source_type, &mut batcher, &mut feeder).err();
         // The records before an error are processed. After an interrupt, the channel is closed.
         if feeder.send(batcher.take())
             && let Some(error) = last
@@ -47,14 +47,14 @@ pub(super) fn feed(
 
 /// The last records stay in the batcher.
 fn read(
-    sources: &[Source],
+    inputs: &[Input],
     source_type: SourceType,
     batcher: &mut Batcher,
     feeder: &mut Feeder,
 ) -> Result<(), UsageError> {
     let mut sequences = 0..;
-    for source in sources {
-        for item in Contents::open(source, source_type, &feeder.progress)? {
+    for input in inputs {
+        for item in Contents::open(input, source_type, &feeder.progress)? {
             let wanted = match item? {
                 Item::Record(data) => {
                     // The range has no end.

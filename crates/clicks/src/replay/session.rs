@@ -13,7 +13,7 @@ use local_firehose::outage::Outage;
 use runtime_api::{Function, Settings};
 use state_file::{Quarantine, QuarantinedLine};
 
-use super::Replay;
+use super::options::Replay;
 use super::report::{Records, Report};
 use crate::input::Skipped;
 use crate::output::Output;

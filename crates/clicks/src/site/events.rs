@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::error_response::error;
-use crate::edge::{Collector, CollectorCounts};
+use crate::edge::{Collector, CollectorCounts, IngestionPaths};
 use local_firehose::registry::Registry;
 use local_firehose::stream::{DeliveryStream, RefusedRecords, StreamOverview, StreamSnapshot};
 
@@ -47,6 +47,8 @@ struct StreamDetail {
     snapshot: StreamSnapshot,
     destination: String,
     function: Option<String>,
+    /// Of the edge, if it has a route to the stream.
+    ingestion_path: Option<String>,
 }
 
 impl From<CollectorCounts> for CollectorOverview {
@@ -56,12 +58,13 @@ impl From<CollectorCounts> for CollectorOverview {
 }
 
 impl StreamDetail {
-    fn of(stream: &DeliveryStream) -> Self {
+    fn of(stream: &DeliveryStream, ingestion_paths: &IngestionPaths) -> Self {
         let settings = stream.settings();
         Self {
             snapshot: stream.snapshot(),
             destination: settings.destination.to_string(),
             function: settings.function.as_ref().map(|function| function.function_name.clone()),
+            ingestion_path: ingestion_paths.of(&settings),
         }
     }
 }
@@ -69,14 +72,20 @@ impl StreamDetail {
 pub(super) struct Events {
     streams: Registry,
     collector: Option<Arc<Collector>>,
+    ingestion_paths: IngestionPaths,
     slots: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Events {
-    pub(super) fn new(streams: Registry, collector: Option<Arc<Collector>>, stopping: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(
+        streams: Registry,
+        collector: Option<Arc<Collector>>,
+        ingestion_paths: IngestionPaths,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         let slots = Arc::new(Semaphore::new(MOST_VIEWERS));
-        Self { streams, collector, slots, stopping }
+        Self { streams, collector, ingestion_paths, slots, stopping }
     }
 
     /// With the details of the stream of this name, or of the first one.
@@ -86,7 +95,7 @@ impl Events {
         let snapshot = PipelineSnapshot {
             streams: streams.iter().map(DeliveryStream::overview).collect(),
             collector: self.collector.as_ref().map(|collector| collector.counts().into()),
-            stream: chosen.map(StreamDetail::of),
+            stream: chosen.map(|stream| StreamDetail::of(stream, &self.ingestion_paths)),
         };
         // Never fails: all keys are strings.
         serde_json::to_string(&snapshot).unwrap_or_default()
@@ -136,18 +145,38 @@ pub(super) async fn follow(
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
     use std::pin::pin;
 
+    use clap::Parser;
+    use serde_json::Value;
     use tokio::time::timeout;
 
     use super::*;
+    use crate::command::{Cli, Command};
+    use crate::up::settings::Settings;
+    use local_firehose::functions::FunctionLog;
+    use object_storage::Bucket;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_page_gets_each_change_until_the_process_stops() {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = ["clicks", "up", "--stream=added", "--function=none", "--destination"].map(OsStr::new);
+        let cli = Cli::parse_from(arguments.into_iter().chain([folder.path().as_os_str()]));
+        let Command::Up(up) = cli.command else { unreachable!("the command is `up`") };
+        let settings = Settings::read(&up.pipeline, &up.stream, None).unwrap().streams.remove(0);
+        let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
+        let log = Arc::new(FunctionLog::open(&folder.path().join("function.log"), false).unwrap());
+
         let (stop, stopping) = watch::channel(false);
-        let events = Arc::new(Events::new(Registry::default(), None, stopping));
+        let streams = Registry::default();
+        let events = Arc::new(Events::new(streams.clone(), None, IngestionPaths::default(), stopping));
         let mut viewer = pin!(events.snapshots(None).unwrap());
         assert_eq!(viewer.next().await.as_deref(), Some(r#"{"streams":[],"collector":null,"stream":null}"#));
+        streams.add(DeliveryStream::start(settings, bucket, streams.deps(log), None).unwrap()).unwrap();
+        let changed: Value = serde_json::from_str(&viewer.next().await.unwrap()).unwrap();
+        let (overview, detail) = (&changed["streams"][0], &changed["stream"]);
+        assert_eq!((&overview["stream"], &detail["stream"]), (&"added".into(), &"added".into()), "{changed:#}");
         assert!(timeout(PERIOD * 3, viewer.next()).await.is_err(), "sent the same snapshot again");
         stop.send(true).unwrap();
         assert_eq!(viewer.next().await, None);

@@ -9,11 +9,11 @@ use url::Url;
 pub(crate) enum ServiceAddress {
     /// A port of the host in the page's URL.
     Local(u16),
-    External(ServiceUrl),
+    External(PageServiceUrl),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ServiceUrl {
+pub(crate) struct PageServiceUrl {
     /// Without a trailing slash: paths begin with one, and to API Gateway `prod//mysfits` is not `prod/mysfits`.
     pub(super) url: String,
     pub(super) origin: String,
@@ -32,15 +32,15 @@ impl ServiceAddress {
             return Err("found a query or a fragment in the service's URL; accepted is a base URL");
         }
         let origin = url.origin().ascii_serialization();
-        Ok(Self::External(ServiceUrl { url: url.as_str().trim_end_matches('/').to_owned(), origin }))
+        Ok(Self::External(PageServiceUrl { url: url.as_str().trim_end_matches('/').to_owned(), origin }))
     }
 
-    pub(super) fn for_host(&self, host: &str) -> ServiceUrl {
+    pub(super) fn for_host(&self, host: &str) -> PageServiceUrl {
         match self {
             Self::External(url) => url.clone(),
             Self::Local(port) => {
                 let origin = format!("http://{host}:{port}");
-                ServiceUrl { url: origin.clone(), origin }
+                PageServiceUrl { url: origin.clone(), origin }
             }
         }
     }

@@ -35,6 +35,7 @@ impl Served {
             service: ServiceAddress::Local(8002),
             streams: Registry::default(),
             collector: None,
+            ingestion_paths: IngestionPaths::default(),
             stopping,
         };
         let edge = Router::new().route("/clicks", any(async || "the edge"));

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 pub(crate) use self::file::File;
 pub(crate) use self::value::{
-    BufferMb, Encoding, FieldName, Host, LogFormat, LogLevel, Port, ServiceUrl, Source, StreamName, Whole,
+    BufferMb, Encoding, FieldName, Host, LogFormat, LogLevel, Port, ServiceUrl, SourceKind, StreamName, Whole,
 };
 use self::value::{path, variables, variables_of_collector, variables_of_function};
 use crate::packages::{variable_of_collector, variable_of_processor};
@@ -150,7 +150,7 @@ pub(crate) struct StreamOptions {
     /// The stream's source: Direct PUT, or a Kinesis data stream of the same name, which `POST /v2/NAME` puts into, too [default:
     /// direct-put]
     #[arg(long, value_name = "SOURCE", help_heading = "Source", ignore_case = true)]
-    pub(crate) source: Option<Source>,
+    pub(crate) source: Option<SourceKind>,
 
     /// The data stream's provisioned shards: 1 to 100 [default: none; on demand, with 4 shards]
     #[arg(long, value_name = "N", help_heading = "Source")]

@@ -14,7 +14,7 @@ use super::settings::{CollectorSettings, Service, Settings};
 use crate::edge::{self, Collector};
 use crate::listen::{bind, could_not_listen};
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR};
-use crate::service::{self, LocalService};
+use crate::service::{self, MysfitsFileServer};
 use crate::site::{self, ServiceAddress, Site};
 use crate::state;
 use local_firehose::api::{self, Api};
@@ -30,7 +30,7 @@ pub(super) struct Pipeline {
     pub(super) firehose: HttpServer,
     pub(super) kinesis: Option<HttpServer>,
     pub(super) collector: Option<Arc<Collector>>,
-    pub(super) service: Option<LocalService>,
+    pub(super) service: Option<MysfitsFileServer>,
     pub(super) service_url: String,
     pub(super) streams: Registry,
     /// From before the first stream starts. Only for `--json`.
@@ -78,6 +78,7 @@ impl Pipeline {
             service: service_of_page,
             streams: streams.clone(),
             collector: collector.clone(),
+            ingestion_paths: settings.ingestion_paths(),
             stopping: stopped,
         };
         Ok(Self {
@@ -94,12 +95,12 @@ impl Pipeline {
     }
 }
 
-async fn start_service(settings: &Settings) -> anyhow::Result<(Option<LocalService>, String, ServiceAddress)> {
+async fn start_service(settings: &Settings) -> anyhow::Result<(Option<MysfitsFileServer>, String, ServiceAddress)> {
     match &settings.service {
         Service::External { url, page } => Ok((None, url.clone(), page.clone())),
         Service::Local { port, latency, files } => {
             let address = SocketAddr::new(settings.host, *port);
-            let service = LocalService::start(service::responses(files.as_deref())?, address, *latency).await;
+            let service = MysfitsFileServer::start(service::responses(files.as_deref())?, address, *latency).await;
             let service = service.map_err(|cause| could_not_listen("service-port", address, &cause))?;
             let (url, page) = (service.server.url(), ServiceAddress::Local(service.server.address().port()));
             Ok((Some(service), url, page))

@@ -11,6 +11,7 @@ use std::time::Duration;
 use std::{env, fs};
 
 use super::options::{File, Host, PipelineOptions, Port, StreamOptions};
+use crate::edge::IngestionPaths;
 use crate::error::UsageError;
 use crate::packages;
 use crate::site::{Pages, ServiceAddress};
@@ -144,6 +145,11 @@ impl Settings {
 
     pub(super) fn is_of_collector(&self, stream: &str) -> bool {
         self.collector.as_ref().is_some_and(|collector| collector.stream == stream)
+    }
+
+    pub(super) fn ingestion_paths(&self) -> IngestionPaths {
+        let collector_stream = self.collector.as_ref().map(|collector| collector.stream.clone());
+        IngestionPaths { click_stream: self.click_stream.clone(), collector_stream }
     }
 }
 

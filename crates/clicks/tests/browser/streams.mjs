@@ -1,15 +1,15 @@
 // Tests data streams on the pipeline page of a running `clicks up`, which has the streams of the arguments.
 //
-//   npm ci && node streams.mjs PAGE_URL STREAM_WITH_2_SHARDS STREAM_ON_DEMAND
+//   npm ci && node streams.mjs PAGE_URL STREAM_WITH_2_SHARDS STREAM_ON_DEMAND STREAM_OF_COLLECTOR
 
 import assert from 'node:assert/strict'
 import { chromium } from 'playwright-core'
 
 import { executable } from './executable.mjs'
 
-const [pageUrl, provisioned, onDemand] = process.argv.slice(2)
-if (!onDemand) {
-  console.error('Usage: node streams.mjs PAGE_URL STREAM_WITH_2_SHARDS STREAM_ON_DEMAND')
+const [pageUrl, provisioned, onDemand, collected] = process.argv.slice(2)
+if (!collected) {
+  console.error('Usage: node streams.mjs PAGE_URL STREAM_WITH_2_SHARDS STREAM_ON_DEMAND STREAM_OF_COLLECTOR')
   process.exit(2)
 }
 
@@ -28,7 +28,7 @@ try {
     await page.getByRole('link', { name: stream, exact: true }).click()
     await page.waitForURL((url) => url.searchParams.get('stream') === stream)
     // The hint is how to post records, not how to click.
-    await page.getByText(`Post a JSON object to /v2/${stream}, or to /collect`).waitFor()
+    await page.getByText(`Post a JSON object to /v2/${stream}.`).waitFor()
     assert.equal(await page.getByText('No click has arrived yet').isVisible(), false)
     await page.getByText(shards, { exact: true }).waitFor()
     await page.getByText('This stream has no function').waitFor()
@@ -52,6 +52,8 @@ try {
     await page.getByRole('dialog').getByText(JSON.stringify(record)).waitFor()
     await page.keyboard.press('Escape')
   }
+  await page.getByRole('link', { name: collected, exact: true }).click()
+  await page.getByText('Post a JSON object to /collect.').waitFor()
   assert.deepEqual(complaints, [])
 } finally {
   await browser.close()

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use test_support::mysfits_service::healthy;
 use test_support::put_client::{BATCH, Client, request};
 use test_support::up::Up;
 
 use crate::clicks::{MYSFIT, NUMBERED};
 use crate::counts::{Counts, Found};
 use crate::misbehaving::{Misbehaving, with_service};
-use crate::service::well_built;
 
 /// The client's records, and as many valid clicks.
 const RECORDS: usize = 10_000;
@@ -37,7 +37,7 @@ fn made_up(random: &mut fastrand::Rng) -> String {
 fn a_million_made_up_ids_cost_a_request_in_ten_seconds() {
     let mut random = crate::chaos::random();
     let mut attack: Vec<String> = (0..RECORDS).map(|_| made_up(&mut random)).collect();
-    let service = Misbehaving::start(well_built);
+    let service = Misbehaving::start(healthy);
     let url = service.url();
     // One function, because each has a cache of its own.
     let up = Up::start(&[&with_service(&url, &[PATIENT])[..], &["--concurrency", "1"]].concat());
@@ -73,7 +73,7 @@ fn made_up_ids_in_the_item_mode_cost_a_request_each_in_thirty_seconds() {
     const MADE_UP: usize = 3_000;
     const TIMES: usize = 4;
     let id = |number: usize| format!("00000000-0000-4000-8000-{number:012}");
-    let service = Misbehaving::start(well_built);
+    let service = Misbehaving::start(healthy);
     let url = service.url();
     let variables = ["LOOKUP_MODE=item", PATIENT];
     let up = Up::start(&[&with_service(&url, &variables)[..], &["--concurrency", "1"]].concat());

@@ -7,12 +7,12 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+use test_support::mysfits_service::{Response, healthy};
 use test_support::up::Up;
 
 use crate::clicks::{event, put_and_wait};
 use crate::counts::{delivers, fails};
 use crate::misbehaving::{Misbehaving, summaries, with_service};
-use crate::service::{Answer, well_built};
 
 /// Debian's libfaketime. The loader replaces `$LIB` with the folder of this machine's libraries.
 const LIBRARY: &str = "LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1";
@@ -78,7 +78,7 @@ fn jumps(up: &Up, clock: &Clock, how: &str, stale: usize) {
 fn a_jump_of_the_clock_of_a_warm_function_fails_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::in_folder(folder.path());
-    let service = Misbehaving::start(well_built);
+    let service = Misbehaving::start(healthy);
     let url = service.url();
     let up = Up::start(&with_service(&url, &[&clock.variables()[..], &[PATIENT]].concat()));
     put_and_wait(&up, &event(0));
@@ -90,7 +90,7 @@ fn a_jump_of_the_clock_of_a_warm_function_fails_nothing() {
     let variables = [&clock.variables()[..], &["LOOKUP_TIMEOUT_MS=300", "LOOKUP_CACHE_SECONDS=0"]].concat();
     let up = Up::start(&with_service(&url, &variables));
     put_and_wait(&up, &event(0));
-    service.now(|_| Answer::Hang);
+    service.now(|_| Response::Hang);
     jumps(&up, &clock, ", the service hanging", 1);
 }
 
@@ -103,13 +103,13 @@ fn an_implausible_deadline_ends_in_the_error_output() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::in_folder(folder.path());
         clock.set(offset);
-        let service = Misbehaving::start(|_| Answer::Hang);
+        let service = Misbehaving::start(|_| Response::Hang);
         let url = service.url();
         let variables = [&clock.variables()[..], &[PATIENT]].concat();
         let up = Up::start(&[&with_service(&url, &variables)[..], &["--timeout-seconds", "1"]].concat());
         let case = format!("a clock that is {name}, the service hanging, a function of one second");
         fails(&up, &case, &event(0), "Lambda.FunctionTimedOut");
-        service.now(well_built);
+        service.now(healthy);
         delivers(&up, &format!("{case}, over"), &event(1));
     };
     thread::scope(|scope| {
@@ -129,12 +129,12 @@ fn a_wrong_clock_reads_a_date_in_retry_after() {
         let mut busy = 2;
         let service = Misbehaving::start(move |request| {
             if busy == 0 {
-                return well_built(request);
+                return healthy(request);
             }
             busy -= 1;
             let date = jiff::Timestamp::try_from(SystemTime::now() + Duration::from_secs(1)).unwrap();
             let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-            Answer::With(503, vec![("retry-after", date)], String::new())
+            Response::With(503, vec![("retry-after", date)], String::new())
         });
         let url = service.url();
         let up = Up::start(&with_service(&url, &[&clock.variables()[..], &[PATIENT]].concat()));

@@ -12,18 +12,18 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
+use test_support::certificates::{CertificateAuthority, acceptor};
+use test_support::mysfits_service::{Request, Response, healthy};
 use test_support::patiently;
 use test_support::put_client::BATCH;
 use test_support::up::Up;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 
-use crate::authority::{Authority, acceptor};
 use crate::clicks::{MYSFIT, NUMBERED, event, put_and_wait};
 use crate::counts::{Counts, Found, check_in, delivers};
 use crate::misbehaving::{Misbehaving, summaries, with_service};
 use crate::mysfits::Mysfits;
-use crate::service::{Answer, Request, well_built};
 
 /// Without a timeout of single requests.
 const PATIENT: &str = "LOOKUP_TIMEOUT_MS=60000";
@@ -32,7 +32,7 @@ const TWO_SECONDS: [&str; 2] = ["--timeout-seconds", "2"];
 /// The service's response that uses up the time in a step, and the error codes of the clicks.
 struct Step {
     name: &'static str,
-    answer: fn(&Request) -> Answer,
+    answer: fn(&Request) -> Response,
     variable: &'static str,
     codes: &'static [&'static str],
 }
@@ -45,7 +45,7 @@ const REPLIED: &str = "Lambda.ProcessingFailedStatus";
 const AT_THE_DEADLINE: [&str; 2] = [FAILED, "Lambda.FunctionTimedOut"];
 
 const STEPS: [Step; 6] = [
-    Step { name: "the head of the response", answer: |_| Answer::Hang, variable: PATIENT, codes: &AT_THE_DEADLINE },
+    Step { name: "the head of the response", answer: |_| Response::Hang, variable: PATIENT, codes: &AT_THE_DEADLINE },
     Step { name: "the body", answer: half, variable: PATIENT, codes: &AT_THE_DEADLINE },
     Step { name: "a body that comes late", answer: late_half, variable: PATIENT, codes: &AT_THE_DEADLINE },
     // A second wait would last until the timeout, so it is not started.
@@ -53,30 +53,30 @@ const STEPS: [Step; 6] = [
     Step { name: "an item after the list", answer: list_alone, variable: PATIENT, codes: &[REPLIED] },
     Step {
         name: "an item, the service unavailable",
-        answer: |_| Answer::Hang,
+        answer: |_| Response::Hang,
         variable: "LOOKUP_MODE=item",
         codes: &AT_THE_DEADLINE,
     },
 ];
 
-fn in_a_second() -> Answer {
-    Answer::With(503, vec![("retry-after", "1".to_owned())], String::new())
+fn in_a_second() -> Response {
+    Response::With(503, vec![("retry-after", "1".to_owned())], String::new())
 }
 
-fn half(_: &Request) -> Answer {
-    Answer::HalfThenHang(r#"{"mysfits": [{"mysfitId": "#.repeat(2))
+fn half(_: &Request) -> Response {
+    Response::HalfThenHang(r#"{"mysfits": [{"mysfitId": "#.repeat(2))
 }
 
 /// The first half arrives a second later.
-fn late_half(request: &Request) -> Answer {
+fn late_half(request: &Request) -> Response {
     half(request).after_ms(1000)
 }
 
 /// A list of ids without attributes.
-fn list_alone(request: &Request) -> Answer {
+fn list_alone(request: &Request) -> Response {
     match request.path.as_str() {
-        "/mysfits" => Answer::json(&json!({ "mysfits": [{ "mysfitId": MYSFIT }] })),
-        _ => Answer::Hang,
+        "/mysfits" => Response::json(&json!({ "mysfits": [{ "mysfitId": MYSFIT }] })),
+        _ => Response::Hang,
     }
 }
 
@@ -112,7 +112,7 @@ fn the_deadline_in_each_step_ends_in_the_error_output() {
                     assert!((4..=8).contains(&service.paths().len()), "{case}: {:?}", service.paths());
                 }
 
-                service.now(well_built);
+                service.now(healthy);
                 if step.codes == [REPLIED] {
                     // A mysfit of a fresh list is requested again ten seconds after an error.
                     thread::sleep(Duration::from_millis(10_500));
@@ -160,7 +160,7 @@ fn the_deadline_while_connecting_ends_in_the_error_output() {
 
 #[test]
 fn the_deadline_in_the_tls_handshake_ends_in_the_error_output() {
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let certificate = authority.sign("localhost");
     let silence = Arc::new(Mutex::new(()));
     let waiting = Arc::clone(&silence);
@@ -185,7 +185,7 @@ fn the_deadline_in_the_tls_handshake_ends_in_the_error_output() {
 fn the_deadline_of_a_large_event_ends_in_the_error_output() {
     /// About 4.1 MB as an event, and 4.9 MB as a reply.
     const CLICKS: usize = 18_000;
-    let service = Misbehaving::start(|_| Answer::Hang);
+    let service = Misbehaving::start(|_| Response::Hang);
     let url = service.url();
     let one_event =
         ["--timeout-seconds", "3", "--buffer-mb", "3", "--buffer-seconds", "900", "--buffer-records", "18000"];
@@ -198,7 +198,7 @@ fn the_deadline_of_a_large_event_ends_in_the_error_output() {
     let look_up_ms = lines.iter().map(|line| line["look_up_ms"].as_f64().unwrap()).fold(f64::INFINITY, f64::min);
     assert!(look_up_ms < 2_500.0, "{look_up_ms} ms");
 
-    service.now(well_built);
+    service.now(healthy);
     delivers(&up, &format!("{case}, over"), &(CLICKS..2 * CLICKS));
 }
 
@@ -206,7 +206,7 @@ fn the_deadline_of_a_large_event_ends_in_the_error_output() {
 fn responses_close_to_the_deadline_deliver_or_fail_whole_events() {
     let mut random = crate::chaos::random();
     // Of two seconds, 1750 ms are for look-ups.
-    let service = Misbehaving::start(move |request| well_built(request).after_ms(random.u64(1500..2000)));
+    let service = Misbehaving::start(move |request| healthy(request).after_ms(random.u64(1500..2000)));
     let url = service.url();
     let variables = [PATIENT, "LOOKUP_CACHE_SECONDS=0", "LOOKUP_STALE_SECONDS=0"];
     let records = BATCH.to_string();

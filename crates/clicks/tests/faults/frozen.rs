@@ -1,6 +1,7 @@
 //! A function that Lambda froze between two events, and whose connections were lost.
 
 use serde_json::json;
+use test_support::mysfits_service::{Response, healthy};
 use test_support::put_client::BATCH;
 use test_support::up::Up;
 
@@ -9,7 +10,6 @@ use crate::counts::{Counts, check_in};
 use crate::misbehaving::{Misbehaving, summaries, with_service};
 use crate::mysfits::Mysfits;
 use crate::processes::signal_children;
-use crate::service::{Answer, well_built};
 
 /// Each event sends a request, and an error is not hidden by a stale list.
 const VARIABLES: [&str; 3] = ["LOOKUP_CACHE_SECONDS=0", "LOOKUP_STALE_SECONDS=0", "LOOKUP_TIMEOUT_MS=60000"];
@@ -46,7 +46,7 @@ fn connections_that_were_closed_while_a_function_was_frozen_cause_no_error() {
 
 #[test]
 fn connections_that_were_lost_while_a_function_was_frozen_cause_no_error() {
-    let service = Misbehaving::start(|request| Answer::ThenHang(Box::new(well_built(request))));
+    let service = Misbehaving::start(|request| Response::ThenHang(Box::new(healthy(request))));
     freezes("a frozen function, its connections lost", &service.url(), || {});
     assert_eq!(service.paths().len(), 4);
 }

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use test_support::certificates::{CertificateAuthority, acceptor};
 use test_support::put_client::BATCH;
 use test_support::up::Up;
 
-use crate::authority::{Authority, acceptor};
 use crate::clicks::{event, put};
 use crate::counts::{Counts, check_in, delivers, fails};
 use crate::misbehaving::{Misbehaving, with_service};
 
 #[test]
 fn an_invalid_certificate_fails_the_batch() {
-    let (trusted, untrusted) = (Authority::new(), Authority::new());
+    let (trusted, untrusted) = (CertificateAuthority::new(), CertificateAuthority::new());
     let right = trusted.sign("localhost");
     for (name, wrong) in [
         ("a certificate of an unknown authority", untrusted.sign("localhost")),
@@ -51,7 +51,7 @@ fn an_unknown_host_of_the_service_fails_the_batch() {
     assert_eq!(up.stop().code, Some(0));
 
     // The fix is a deployment with the right name.
-    let service = Misbehaving::start(crate::service::well_built);
+    let service = Misbehaving::start(test_support::mysfits_service::healthy);
     let url = format!("http://localhost:{}", service.port());
     let mut up = Up::start_in(folder.path(), &with_service(&url, &[]));
     put(&up, event(1));

@@ -10,9 +10,6 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
 mod attack;
-mod authority {
-    pub(crate) use test_support::certificates::{CertificateAuthority as Authority, acceptor};
-}
 mod chaos;
 mod clicks;
 mod clock;
@@ -25,8 +22,5 @@ mod mysfits;
 mod outages;
 mod processes;
 mod runs;
-mod service {
-    pub(crate) use test_support::mysfits_service::{Request, Response as Answer, Service, healthy as well_built};
-}
 mod size;
 mod storage;

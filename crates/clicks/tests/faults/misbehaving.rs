@@ -3,33 +3,32 @@
 use std::ops::Deref;
 
 use serde_json::Value;
+use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService};
 use test_support::up::{PROCESSOR, Up};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
-use crate::service::{Answer, Request, Service};
-
 pub(crate) struct Misbehaving {
-    service: Service,
+    service: ScriptedMysfitsService,
     _runtime: Runtime,
 }
 
 impl Misbehaving {
-    pub(crate) fn start(behaviour: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
+    pub(crate) fn start(behaviour: impl FnMut(&Request) -> Response + Send + 'static) -> Self {
         let runtime = Runtime::new().unwrap();
-        Self { service: runtime.block_on(Service::start(behaviour)), _runtime: runtime }
+        Self { service: runtime.block_on(ScriptedMysfitsService::start(behaviour)), _runtime: runtime }
     }
 
     pub(crate) fn with_tls(tls: TlsAcceptor) -> Self {
         let runtime = Runtime::new().unwrap();
-        Self { service: runtime.block_on(Service::with_tls(tls)), _runtime: runtime }
+        Self { service: runtime.block_on(ScriptedMysfitsService::with_tls(tls)), _runtime: runtime }
     }
 }
 
 impl Deref for Misbehaving {
-    type Target = Service;
+    type Target = ScriptedMysfitsService;
 
-    fn deref(&self) -> &Service {
+    fn deref(&self) -> &ScriptedMysfitsService {
         &self.service
     }
 }

@@ -4,6 +4,7 @@
 use std::thread;
 
 use serde_json::json;
+use test_support::mysfits_service::{Request, Response, healthy};
 use test_support::put_client::BATCH;
 use test_support::up::Up;
 
@@ -12,11 +13,10 @@ use crate::counts::{Counts, check_failed, check_in, delivers, fails};
 use crate::misbehaving::{Misbehaving, summaries, with_service};
 use crate::mysfits::Mysfits;
 use crate::processes::signal_children;
-use crate::service::{Answer, Request, well_built};
 
 struct Outage {
     name: &'static str,
-    answer: fn() -> Answer,
+    answer: fn() -> Response,
     /// The requests for one event during the outage: four attempts of the function with four requests each, or fewer if a retry is
     /// of no use.
     requests: usize,
@@ -30,54 +30,58 @@ const SHORT: &str = "LOOKUP_TIMEOUT_MS=1000";
 
 const OUTAGES: [Outage; 16] = [
     Outage { name: "slow", answer: || list().after_ms(60_000), requests: 16, timeout_ms: SHORT },
-    Outage { name: "hanging", answer: || Answer::Hang, requests: 16, timeout_ms: SHORT },
+    Outage { name: "hanging", answer: || Response::Hang, requests: 16, timeout_ms: SHORT },
     Outage {
         name: "half a body, then nothing",
-        answer: || Answer::HalfThenHang(body()),
+        answer: || Response::HalfThenHang(body()),
         requests: 16,
         timeout_ms: SHORT,
     },
     Outage { name: "429 with Retry-After: 1", answer: || retry_after("1"), requests: 16, timeout_ms: PATIENT },
-    Outage { name: "resetting connections", answer: || Answer::Reset, requests: 16, timeout_ms: PATIENT },
-    Outage { name: "closing connections", answer: || Answer::Close, requests: 16, timeout_ms: PATIENT },
-    Outage { name: "garbage", answer: || Answer::Garbage, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "resetting connections", answer: || Response::Reset, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "closing connections", answer: || Response::Close, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "garbage", answer: || Response::Garbage, requests: 16, timeout_ms: PATIENT },
     Outage { name: "HTML", answer: html, requests: 16, timeout_ms: PATIENT },
     Outage { name: "other JSON", answer: message, requests: 16, timeout_ms: PATIENT },
-    Outage { name: "half a body", answer: || Answer::Half(body()), requests: 16, timeout_ms: PATIENT },
+    Outage { name: "half a body", answer: || Response::Half(body()), requests: 16, timeout_ms: PATIENT },
     Outage { name: "half a list", answer: half_a_list, requests: 16, timeout_ms: PATIENT },
-    Outage { name: "an endless body", answer: || Answer::Endless, requests: 16, timeout_ms: PATIENT },
-    Outage { name: "503", answer: || Answer::status(503), requests: 16, timeout_ms: PATIENT },
-    Outage { name: "429", answer: || Answer::status(429), requests: 16, timeout_ms: PATIENT },
+    Outage { name: "an endless body", answer: || Response::Endless, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "503", answer: || Response::status(503), requests: 16, timeout_ms: PATIENT },
+    Outage { name: "429", answer: || Response::status(429), requests: 16, timeout_ms: PATIENT },
     // Longer than the deadline of the invocation, which fails at once.
     Outage { name: "429 with Retry-After: 3600", answer: || retry_after("3600"), requests: 4, timeout_ms: PATIENT },
-    Outage { name: "403", answer: || Answer::status(403), requests: 4, timeout_ms: PATIENT },
+    Outage { name: "403", answer: || Response::status(403), requests: 4, timeout_ms: PATIENT },
 ];
 
-fn list() -> Answer {
-    well_built(&Request { path: "/mysfits".to_owned(), ..Request::default() })
+fn list() -> Response {
+    healthy(&Request { path: "/mysfits".to_owned(), ..Request::default() })
 }
 
 fn body() -> String {
-    let Answer::With(200, _, body) = list() else { unreachable!("the list") };
+    let Response::With(200, _, body) = list() else { unreachable!("the list") };
     body
 }
 
 /// The body of API Gateway's own errors.
-fn message() -> Answer {
-    Answer::json(&json!({ "message": "Internal server error" }))
+fn message() -> Response {
+    Response::json(&json!({ "message": "Internal server error" }))
 }
 
-fn half_a_list() -> Answer {
+fn half_a_list() -> Response {
     let body = body();
-    Answer::text(200, &body[..body.len() / 2])
+    Response::text(200, &body[..body.len() / 2])
 }
 
-fn html() -> Answer {
-    Answer::With(200, vec![("content-type", "text/html".to_owned())], "<!DOCTYPE html><title>Sorry</title>".to_owned())
+fn html() -> Response {
+    Response::With(
+        200,
+        vec![("content-type", "text/html".to_owned())],
+        "<!DOCTYPE html><title>Sorry</title>".to_owned(),
+    )
 }
 
-fn retry_after(seconds: &str) -> Answer {
-    Answer::With(429, vec![("retry-after", seconds.to_owned())], String::new())
+fn retry_after(seconds: &str) -> Response {
+    Response::With(429, vec![("retry-after", seconds.to_owned())], String::new())
 }
 
 #[test]
@@ -106,7 +110,7 @@ fn test_outage(outage: &Outage) {
     let mut wrong = 3;
     service.now(move |request| {
         if wrong == 0 {
-            return well_built(request);
+            return healthy(request);
         }
         wrong -= 1;
         answer()
@@ -120,7 +124,7 @@ fn test_outage(outage: &Outage) {
     assert_eq!(summaries(&up, 1)[0]["stale_served"], 1, "{name}");
     assert!(service.paths().len() <= 4, "{name}: {:?}", service.paths());
 
-    service.now(well_built);
+    service.now(healthy);
     delivers(&up, &format!("{name}, over"), &event(3));
     let summary = &summaries(&up, 1)[0];
     assert_eq!((&summary["service_requests"], &summary["stale_served"]), (&json!(1), &json!(0)), "{name}: {summary}");
@@ -129,7 +133,7 @@ fn test_outage(outage: &Outage) {
 
 #[test]
 fn a_slow_service_within_the_timeout_delivers_all() {
-    let service = Misbehaving::start(|request| well_built(request).after_ms(1000));
+    let service = Misbehaving::start(|request| healthy(request).after_ms(1000));
     let url = service.url();
     let up = Up::start(&with_service(&url, &["LOOKUP_CACHE_SECONDS=0", PATIENT]));
     delivers(&up, "slow, and in time", &(0..8 * BATCH));
@@ -160,7 +164,7 @@ fn a_service_that_is_down_fails_a_cold_function_and_not_a_warm_one() {
 
 #[test]
 fn a_function_that_is_killed_at_each_attempt_fails_the_batch() {
-    let service = Misbehaving::start(|_| Answer::Hang);
+    let service = Misbehaving::start(|_| Response::Hang);
     let url = service.url();
     let up = Up::start(&with_service(&url, &["LOOKUP_TIMEOUT_MS=60000"]));
     put(&up, event(0));
@@ -172,7 +176,7 @@ fn a_function_that_is_killed_at_each_attempt_fails_the_batch() {
     }
     check_failed(&up, "functions killed at each attempt", &event(0), "Lambda.FunctionError");
     assert_eq!(service.paths().len(), 4);
-    service.now(well_built);
+    service.now(healthy);
     delivers(&up, "functions killed, over", &event(1));
     assert_eq!(up.snapshot()["retries"], 3);
 }

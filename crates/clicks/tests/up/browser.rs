@@ -80,8 +80,11 @@ fn the_pages_work_in_a_browser() {
 #[test]
 fn data_streams_are_shown_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();
-    let up = data_streams::start(folder.path(), data_streams::STREAMS, &["--function", "none"]);
-    browse(&up, "streams.mjs", &["orders", "reviews"]);
+    let config = format!("{}[streams.collected]\nsource = 'kinesis'\n", data_streams::STREAMS);
+    // No request is sent to the collector, so it never starts.
+    let collector = ["--collector-stream", "collected", "--collector", "/bin/false"];
+    let up = data_streams::start(folder.path(), &config, &[&["--function", "none"][..], &collector].concat());
+    browse(&up, "streams.mjs", &["orders", "reviews", "collected"]);
 }
 
 /// The buffer of a second makes a request one batch. The second stream's function always fails.

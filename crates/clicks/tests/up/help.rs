@@ -6,64 +6,12 @@ use test_support::terminal::Terminal;
 use test_support::up::command;
 
 #[test]
-fn the_help_has_every_option() {
+fn the_help_has_defaults_and_exit_codes() {
     let folder = tempfile::tempdir().unwrap();
     for flag in ["--help", "-h"] {
         let output = command(folder.path(), &[flag]).output().unwrap();
         assert_eq!(output.status.code(), Some(0));
         let help = String::from_utf8(output.stdout).unwrap();
-        for option in [
-            "--host <ADDRESS>",
-            "--port <PORT>",
-            "--firehose-port <PORT>",
-            "--kinesis-port <PORT>",
-            "--service-port <PORT>",
-            "--service <URL>",
-            "--service-latency-ms <N>",
-            "--web <DIR>",
-            "--rate <N>",
-            "--burst <N>",
-            "--click-stream <NAME>",
-            "--collector-stream <NAME>",
-            "--collector <COMMAND>",
-            "--collector-env <KEY=VALUE>",
-            "--collector-timeout-seconds <N>",
-            "--collector-concurrency <N>",
-            "--config <FILE>",
-            "--state <DIR>",
-            "--retention-mb <N>",
-            "--recent-records-mb <N>",
-            "--function-log <FILE>",
-            "-v, --verbose",
-            "--json",
-            "--stream <NAME>",
-            "--source <SOURCE>",
-            "--shards <N>",
-            "--partition-key-field <FIELD>",
-            "--function <COMMAND>",
-            "--env <KEY=VALUE>",
-            "--memory-mb <MB>",
-            "--timeout-seconds <N>",
-            "--log-format <FORMAT>",
-            "--log-level <LEVEL>",
-            "--retries <N>",
-            "--concurrency <N>",
-            "--buffer-mb <MB>",
-            "--buffer-seconds <N>",
-            "--buffer-records <N>",
-            "--backlog-mb <MB>",
-            "--destination <DIR|URL>",
-            "--s3-endpoint <URL>",
-            "--destination-mb <MB>",
-            "--destination-seconds <N>",
-            "--prefix <PREFIX>",
-            "--error-prefix <PREFIX>",
-            "--backup-prefix <PREFIX>",
-            "--compression <HOW>",
-            "--dynamic-partitioning",
-        ] {
-            assert!(help.lines().any(|line| line.trim_start().starts_with(option)), "{flag}: {option}\n{help}");
-        }
         for text in ["Exit codes: 0 ", "130 ", "[default: 127.0.0.1]", "[default: 8000]", "[default: out/bucket]"] {
             assert!(help.contains(text), "{flag}: {text}\n{help}");
         }

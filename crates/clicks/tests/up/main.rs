@@ -25,6 +25,7 @@ mod objects;
 mod orders;
 mod records;
 mod refusals;
+mod shown_objects;
 mod site;
 mod slow_clients;
 mod sql;

@@ -5,7 +5,7 @@ use test_support::s3::{Gate, S3};
 use test_support::until;
 use test_support::up::{STREAM, Up};
 
-use crate::site::{newest, object_url};
+use crate::shown_objects::{newest, object_url};
 
 /// More than the page shows at first.
 const LONG: usize = 300 * 1024;

@@ -113,7 +113,7 @@ impl FromStr for FieldName {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Source {
+pub(crate) enum SourceKind {
     DirectPut,
     Kinesis,
 }
@@ -159,7 +159,7 @@ in_file! {
     ServiceUrl: text,
     StreamName: text,
     FieldName: text,
-    Source: name,
+    SourceKind: name,
     LogFormat: name,
     LogLevel: name,
     Encoding: name,

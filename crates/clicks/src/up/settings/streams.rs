@@ -184,8 +184,8 @@ fn stream(
 
 fn source(layers: &Layers<'_, StreamOptions>) -> Source {
     match layers.value(|options| options.source) {
-        None | Some(options::Source::DirectPut) => Source::DirectPut,
-        Some(options::Source::Kinesis) => Source::Kinesis(DataStreamSettings {
+        None | Some(options::SourceKind::DirectPut) => Source::DirectPut,
+        Some(options::SourceKind::Kinesis) => Source::Kinesis(DataStreamSettings {
             provisioned: layers.value(|options| options.shards).and_then(|shards| NonZeroU32::new(shards.0)),
             partition_key_field: layers.value(|options| options.partition_key_field.clone()).map(|field| field.0),
         }),

@@ -113,6 +113,19 @@ fn the_example_of_all_ingestion_paths_has_these_settings() {
 }
 
 #[test]
+fn each_stream_has_its_ingestion_path() {
+    let file = "[pipeline]\nclick-stream = 'clicks'\ncollector-stream = 'collected'\n[streams.clicks]\n[streams.other]\n\
+                [streams.orders]\nsource = 'kinesis'\n[streams.collected]\nsource = 'kinesis'\n";
+    let settings = settings("", file);
+    let paths = settings.ingestion_paths();
+    let found: Vec<_> = settings.streams.iter().map(|stream| paths.of(stream)).collect();
+    let expected = [Some("/clicks"), None, Some("/v2/orders"), Some("/collect")];
+    assert_eq!(found, expected.map(|path| path.map(str::to_owned)));
+    let source = Source::DataStream { name: "orders".to_owned(), settings: DataStreamSettings::default() };
+    assert_eq!(paths.of(&StreamSettings { source, ..stream("created") }), None);
+}
+
+#[test]
 fn streams_may_share_a_prefix() {
     for file in [
         "[streams.a]\nprefix = 'b/'\n[streams.b]\nsource = 'kinesis'",

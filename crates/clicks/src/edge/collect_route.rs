@@ -27,12 +27,12 @@ use local_firehose::http::BodyMemory;
 /// The longest body (Amazon API Gateway quotas, "Payload size"). A body whose event is over Lambda's limit is too long, too.
 const LONGEST: usize = 10 * 1024 * 1024;
 
-struct Collect {
+struct CollectState {
     collector: Arc<Collector>,
     reader: RequestReader,
 }
 
-impl Collect {
+impl CollectState {
     async fn read(&self, request: Request, id: Uuid) -> Result<Vec<u8>, EdgeError> {
         let (head, body) = self.reader.read(request).await?;
         let event = from_request(&head, &body, id);
@@ -41,16 +41,16 @@ impl Collect {
 }
 
 pub(super) fn router(collector: Arc<Collector>, rate: Quota, memory: &BodyMemory) -> Router {
-    let state = Collect { collector, reader: RequestReader::new(rate, LONGEST, memory) };
+    let state = CollectState { collector, reader: RequestReader::new(rate, LONGEST, memory) };
     let collect = post(invoke)
-        .options(async |State(collect): State<Arc<Collect>>| collect.reader.preflight())
+        .options(async |State(collect): State<Arc<CollectState>>| collect.reader.preflight())
         .fallback(unknown_method)
         .layer(map_response(async |response: Response| with_cors(response, "OPTIONS,POST,GET")));
     Router::new().route("/collect", collect).with_state(Arc::new(state))
 }
 
 async fn invoke(
-    State(collect): State<Arc<Collect>>,
+    State(collect): State<Arc<CollectState>>,
     Extension(id): Extension<Uuid>,
     request: Request,
 ) -> Result<Response, EdgeError> {
