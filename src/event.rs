@@ -10,5 +10,4 @@ mod rest;
 
 pub use batch::{InputEvent, InputEvents};
 pub use format::EventFormat;
-pub(crate) use line::NO_METADATA;
 pub use line::{LineFormat, RecordMetadata};

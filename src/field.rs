@@ -89,7 +89,7 @@ struct Node {
 
 /// How objects are written whose values are strings and integers, and which of their members are selected. These have no fields in them.
 #[derive(Debug)]
-pub(crate) struct Form {
+pub(crate) struct FlatObject {
     pub(crate) shape: Shape,
     /// For each member the slot of its value, if it is selected.
     pub(crate) slots: Vec<Option<usize>>,
@@ -183,13 +183,13 @@ impl Selection {
     }
 
     /// How the object in `text` is written, if all its values are strings and integers.
-    pub(crate) fn form_of(&self, text: &str) -> Option<Form> {
+    pub(crate) fn flat_object(&self, text: &str) -> Option<FlatObject> {
         if self.any_case {
             return None;
         }
         let mut slots = Vec::new();
         members(text, |name, _| slots.push(self.nodes.iter().find(|node| node.name == name).map(|node| node.slot)))?;
-        Some(Form { shape: Shape::of(text)?, slots })
+        Some(FlatObject { shape: Shape::of(text)?, slots })
     }
 
     /// Finds the fields of the object in `text`, like [`Selection::read`]; `None` if that has to decide.
@@ -210,7 +210,7 @@ impl Selection {
         found: &mut Found<'a>,
     ) -> Result<(), serde_json::Error> {
         found.clear(self.slots);
-        json.deserialize_map(Members { nodes: &self.nodes, found: &mut found.0 })?;
+        json.deserialize_map(SelectionVisitor { nodes: &self.nodes, found: &mut found.0 })?;
         descend(&self.nodes, &mut found.0);
         Ok(())
     }
@@ -221,10 +221,10 @@ fn descend(nodes: &[Node], found: &mut [Slot<'_>]) {
     for node in nodes.iter().filter(|node| !node.children.is_empty()) {
         let Some(value) = found[node.slot].value else { continue };
         let mut json = Deserializer::from_str(value.json);
-        let members = Members { nodes: &node.children, found: &mut *found };
+        let visitor = SelectionVisitor { nodes: &node.children, found: &mut *found };
         // It was read before, so it is JSON. A scalar has no fields.
         let read =
-            if value.json.starts_with('[') { json.deserialize_seq(members) } else { json.deserialize_map(members) };
+            if value.json.starts_with('[') { json.deserialize_seq(visitor) } else { json.deserialize_map(visitor) };
         if read.is_ok() {
             descend(&node.children, found);
         }
@@ -244,12 +244,12 @@ fn select<'a>(nodes: &[Node], name: &str, value: &'a str, found: &mut [Slot<'a>]
     }
 }
 
-struct Members<'s, 'a> {
+struct SelectionVisitor<'s, 'a> {
     nodes: &'s [Node],
     found: &'s mut [Slot<'a>],
 }
 
-impl<'de> Visitor<'de> for Members<'_, 'de> {
+impl<'de> Visitor<'de> for SelectionVisitor<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -25,9 +25,9 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use config::{Config, OnLookupUnavailable, OnUnknownKey};
-use event::{InputEvent, InputEvents, LineFormat, NO_METADATA};
-use firehose_transform::{Event, EventError, Record, Response};
-use lookup::{Client, ClientError, Lookup, LookupResult, LookupResults, OwnedAttributes, Session};
+use event::{InputEvent, InputEvents, LineFormat};
+use firehose_transform::{Diagnostic, Event, EventError, Invocation, Record, Response};
+use lookup::{Lookup, LookupResult, LookupResults, OwnedAttributes, ServiceClient, ServiceConnection, TlsError};
 
 pub use reason::Reason;
 pub use report::Report;
@@ -36,20 +36,11 @@ pub use report::Report;
 #[derive(Debug)]
 pub struct Processor {
     line_format: LineFormat,
-    client: Client,
+    connection: ServiceConnection,
     lookup: Lookup,
     unknown: OwnedAttributes,
     on_unknown_key: OnUnknownKey,
     on_lookup_unavailable: OnLookupUnavailable,
-}
-
-/// The context of an invocation.
-#[derive(Clone, Debug)]
-pub struct Invocation {
-    /// When look-ups have to end, so that the response is sent before the time-out.
-    pub lookup_deadline: Instant,
-    /// The AWS X-Ray trace id, which requests to the service carry.
-    pub trace_id: Option<String>,
 }
 
 /// Why a whole batch fails. Firehose then retries it, up to its number of retries.
@@ -58,7 +49,7 @@ pub enum HandleError {
     /// The payload is not a transformation event, or has more records than a response can hold.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// The service responded for no key of the batch, and `ON_LOOKUP_UNAVAILABLE` is `retry`.
+    /// The service is unavailable, as [`LookupResults::service_available`] says, and `ON_LOOKUP_UNAVAILABLE` is `retry`.
     #[error("the service is unavailable: {0}")]
     ServiceUnavailable(String),
 }
@@ -66,11 +57,17 @@ pub enum HandleError {
 impl HandleError {
     /// The error type that Lambda reports.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub const fn error_type(&self) -> &'static str {
         match self {
-            Self::Event(error) => error.kind(),
+            Self::Event(error) => error.error_type(),
             Self::ServiceUnavailable(_) => "ServiceUnavailable",
         }
+    }
+}
+
+impl From<HandleError> for Diagnostic {
+    fn from(error: HandleError) -> Self {
+        Self { error_type: error.error_type().to_owned(), error_message: error.to_string() }
     }
 }
 
@@ -82,10 +79,10 @@ enum RecordOutcome {
 
 impl Processor {
     /// Sets the processor up; sends no request.
-    pub fn new(config: &Config) -> Result<Self, ClientError> {
+    pub fn new(config: &Config) -> Result<Self, TlsError> {
         Ok(Self {
             line_format: LineFormat::new(config),
-            client: Client::new(config)?,
+            connection: ServiceConnection::new(config)?,
             lookup: Lookup::new(config),
             unknown: OwnedAttributes::unknown(&config.attributes),
             on_unknown_key: config.on_unknown_key,
@@ -120,11 +117,11 @@ impl Processor {
         report: &mut Report,
     ) -> Result<LookupResults, HandleError> {
         let started = Instant::now();
-        let session = Session::new(&self.client, invocation.lookup_deadline, invocation.trace_id.as_deref());
-        let results = self.lookup.look_up(keys, &session).await;
+        let client = ServiceClient::new(&self.connection, invocation.deadline, invocation.trace_id.as_deref());
+        let results = self.lookup.look_up(keys, &client).await;
 
         report.look_up_time = started.elapsed();
-        report.requests = session.requests();
+        report.requests = client.requests();
         report.stale_served = results.stale;
         report.list_age = results.list_age;
         if !keys.is_empty() && !results.service_available && self.on_lookup_unavailable == OnLookupUnavailable::Retry {
@@ -152,11 +149,11 @@ impl Processor {
                 }
                 RecordOutcome::Dropped => {
                     report.dropped += 1;
-                    response.dropped();
+                    response.push_dropped();
                 }
                 RecordOutcome::Failed(reason) => {
                     report.fail(event.record_id(index).as_deref(), reason);
-                    response.failed();
+                    response.push_failed();
                 }
             }
         }
@@ -180,25 +177,24 @@ impl Processor {
         lines.clear();
         let max_bytes = response.remaining_bytes();
         let metadata = self.line_format.record_metadata(|| arrival_time(record), || record.id());
-        let metadata = metadata.as_ref().unwrap_or(NO_METADATA);
         let mut record_keys: Option<BTreeMap<&str, String>> = None;
         let mut count = 0;
         for (input, key) in inputs {
             let attributes = results.attributes(key).unwrap_or_else(|| self.unknown.view());
-            self.line_format.write(input, attributes, metadata, max_bytes, lines);
+            self.line_format.write(input, attributes, &metadata, max_bytes, lines);
             count += 1;
             if lines.len() > max_bytes {
                 return RecordOutcome::Failed(Reason::ResponseBudget);
             }
             // Firehose delivers a record as a whole under one prefix.
             if self.line_format.has_partition_keys() {
-                match self.line_format.partition_keys(input, attributes, metadata) {
+                match self.line_format.partition_keys(input, attributes, &metadata) {
                     Some(keys) if record_keys.as_ref().is_none_or(|known| *known == keys) => record_keys = Some(keys),
                     _ => return RecordOutcome::Failed(Reason::PartitionKey),
                 }
             }
         }
-        match response.ok(lines, record_keys.iter().flatten()) {
+        match response.push_ok(lines, record_keys.iter().flatten()) {
             Ok(()) => RecordOutcome::Delivered { lines: count },
             Err(_) => RecordOutcome::Failed(Reason::ResponseBudget),
         }
@@ -242,3 +238,6 @@ fn arrival_time(record: &Record) -> Option<String> {
     let at = jiff::Timestamp::try_from(record.arrived_at()?).ok()?;
     Some(format!("{at:.3}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,8 +13,8 @@ pub fn init() {
     service_kit::logs::init(LevelFilter::INFO, Output::Stdout, |level| Targets::new().with_default(level));
 }
 
-/// Logs an invocation that took `duration`; `answered` is false if the whole batch failed.
-pub fn invocation(report: &Report, duration: Duration, answered: bool) {
+/// Logs an invocation that took `duration`; `succeeded` is false if the whole batch failed.
+pub fn invocation(report: &Report, duration: Duration, succeeded: bool) {
     for (record_id, reason) in &report.failures {
         warn!(record_id, reason = reason.as_str(), "record failed");
     }
@@ -22,7 +22,7 @@ pub fn invocation(report: &Report, duration: Duration, answered: bool) {
     let failed = |reason| Some(report.failed_for(reason)).filter(|count| *count > 0);
     info!(
         invocation_id = report.invocation_id,
-        answered,
+        succeeded,
         records = report.records,
         ok = report.ok,
         dropped = report.dropped,

@@ -8,10 +8,10 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::Context as _;
 use click_processor::config::Config;
-use click_processor::lookup::ClientError;
+use click_processor::lookup::TlsError;
 use click_processor::metrics::Metrics;
-use click_processor::{Invocation, Processor, Report, logs};
-use firehose_transform::Diagnostic;
+use click_processor::{HandleError, Processor, Report, logs};
+use firehose_transform::Invocation;
 use service_kit::env::{Env, VariableError};
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
     let Err(error) = run().await else { return ExitCode::SUCCESS };
     tracing::error!("{error:#}");
     // Exit code 2 for an invalid configuration, as command lines do for invalid options.
-    let is_usage = error.is::<VariableError>() || error.is::<ClientError>();
+    let is_usage = error.is::<VariableError>() || error.is::<TlsError>();
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 
@@ -42,26 +42,23 @@ async fn run() -> anyhow::Result<()> {
     );
     let function_name = std::env::var("AWS_LAMBDA_FUNCTION_NAME").context("AWS_LAMBDA_FUNCTION_NAME is not set")?;
     let metrics = RefCell::new(Metrics::new(function_name));
-    let serve = async |payload: &[u8], invocation: &firehose_transform::Invocation| {
-        serve(payload, invocation, &processor, &metrics).await
-    };
+    let serve = async |payload: &[u8], invocation: &Invocation| serve(payload, invocation, &processor, &metrics).await;
     firehose_transform::run_bytes(serve).await.map_err(anyhow::Error::from_boxed)
 }
 
 async fn serve(
     payload: &[u8],
-    invocation: &firehose_transform::Invocation,
+    invocation: &Invocation,
     processor: &Processor,
     metrics: &RefCell<Metrics>,
-) -> Result<Vec<u8>, Diagnostic> {
+) -> Result<Vec<u8>, HandleError> {
     let started = Instant::now();
-    let invocation = Invocation { lookup_deadline: invocation.deadline, trace_id: invocation.trace_id.clone() };
     let mut report = Report::default();
-    let response = processor.handle(payload, &invocation, &mut report).await;
+    let response = processor.handle(payload, invocation, &mut report).await;
 
     logs::invocation(&report, started.elapsed(), response.is_ok());
     if let Err(error) = metrics.borrow_mut().write(&report, SystemTime::now(), &mut io::stdout().lock()) {
         tracing::error!("could not write the metrics of this invocation: {error}");
     }
-    response.map_err(|error| Diagnostic { error_type: error.kind().to_owned(), error_message: error.to_string() })
+    response
 }

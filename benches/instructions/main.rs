@@ -10,18 +10,18 @@ use std::env;
 use std::fs;
 use std::process::{Command, ExitCode};
 
-use bench_support::{Form, WarmProcessor, batch_of};
+use bench_support::{ClickFormat, WarmProcessor, batch_of};
 
 /// The clicks of a batch.
 const RECORDS: usize = 10_000;
 
-/// The form of the clicks, the number of mysfits, and the expected instructions. A change that exceeds [`TOLERANCE_PERCENT`] updates them,
+/// The format of the clicks, the number of mysfits, and the expected instructions. A change that exceeds [`TOLERANCE_PERCENT`] updates them,
 /// and explains why in its commit.
-const BATCHES: [(Form, usize, u64); 4] = [
-    (Form::Compact, 12, 35_160_000),
-    (Form::Compact, 10_000, 37_340_000),
-    (Form::Spaced, 12, 33_900_000),
-    (Form::Kept, 12, 46_340_000),
+const BATCHES: [(ClickFormat, usize, u64); 4] = [
+    (ClickFormat::Compact, 12, 35_160_000),
+    (ClickFormat::Compact, 10_000, 37_340_000),
+    (ClickFormat::Spaced, 12, 33_900_000),
+    (ClickFormat::Kept, 12, 46_340_000),
 ];
 
 /// For comparison: one redundant UTF-8 check of each record is 4 %.
@@ -36,11 +36,11 @@ const COUNTED: &str = "counted";
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [COUNTED, form, mysfits, batches] => {
+        [COUNTED, format, mysfits, batches] => {
             let mysfits = mysfits.parse().unwrap();
-            let form = Form::ALL.into_iter().find(|known| known.name() == form).unwrap();
-            let processor = WarmProcessor::new(form, mysfits);
-            let event = batch_of(form, RECORDS, mysfits);
+            let format = ClickFormat::ALL.into_iter().find(|known| known.name() == format).unwrap();
+            let processor = WarmProcessor::new(format, mysfits);
+            let event = batch_of(format, RECORDS, mysfits);
             for _ in 0..batches.parse().unwrap() {
                 let _response = processor.run(&event);
             }
@@ -48,7 +48,8 @@ fn main() -> ExitCode {
         }
         ["--bench", ..] if !is_small() => ExitCode::FAILURE,
         ["--bench", ..] if is_comparable() => {
-            let same = BATCHES.map(|(form, mysfits, expected)| compare(form, mysfits, expected, count(form, mysfits)));
+            let same =
+                BATCHES.map(|(format, mysfits, expected)| compare(format, mysfits, expected, count(format, mysfits)));
             if same == [true; BATCHES.len()] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         _ => {
@@ -76,18 +77,18 @@ fn is_comparable() -> bool {
 
 /// The instructions of a warm batch: the difference between two runs, divided by their difference in batches. This excludes everything
 /// around a batch. Hashes have random seeds, so a single batch takes up to 6 % more or less than the mean.
-fn count(form: Form, mysfits: usize) -> u64 {
+fn count(format: ClickFormat, mysfits: usize) -> u64 {
     const BATCHES: u64 = 30;
-    (collected(form, mysfits, 2 + BATCHES) - collected(form, mysfits, 2)) / BATCHES
+    (collected(format, mysfits, 2 + BATCHES) - collected(format, mysfits, 2)) / BATCHES
 }
 
 /// Runs this executable under Valgrind with `batches` batches. Its profile stays in the target folder, for `callgrind_annotate`.
-fn collected(form: Form, mysfits: usize, batches: u64) -> u64 {
-    let profile = format!("{}/callgrind.{}.{mysfits}.{batches}.out", env!("CARGO_TARGET_TMPDIR"), form.name());
+fn collected(format: ClickFormat, mysfits: usize, batches: u64) -> u64 {
+    let profile = format!("{}/callgrind.{}.{mysfits}.{batches}.out", env!("CARGO_TARGET_TMPDIR"), format.name());
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", &format!("--callgrind-out-file={profile}")])
         .arg(env::current_exe().unwrap())
-        .args([COUNTED, form.name(), &mysfits.to_string(), &batches.to_string()])
+        .args([COUNTED, format.name(), &mysfits.to_string(), &batches.to_string()])
         .output()
         .unwrap_or_else(|error| panic!("valgrind can't be run ({error}): install it, or run `scripts/needs`"));
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -98,11 +99,11 @@ fn collected(form: Form, mysfits: usize, batches: u64) -> u64 {
 }
 
 /// Whether the count is within the tolerance.
-fn compare(form: Form, mysfits: usize, expected: u64, counted: u64) -> bool {
+fn compare(format: ClickFormat, mysfits: usize, expected: u64, counted: u64) -> bool {
     let (records, a_record) = (RECORDS, counted / RECORDS as u64);
     println!(
         "{counted} instructions for {records} clicks ({}) on {mysfits} mysfits, {a_record} a record; expected: {expected}",
-        form.name()
+        format.name()
     );
     let same = counted.abs_diff(expected) * 100 <= expected * TOLERANCE_PERCENT;
     if !same {

@@ -6,13 +6,13 @@ use serde_json::value::RawValue;
 
 use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse};
 
-use bench_support::{Baseline, Form};
+use bench_support::{Baseline, ClickFormat};
 
 /// The environment variable with the function's name.
 pub(crate) const VARIABLE: &str = "BENCH_FUNCTION";
 
-/// The environment variable with the form of the clicks, by its name.
-pub(crate) const FORM: &str = "BENCH_FORM";
+/// The environment variable with the format of the clicks, by its name.
+pub(crate) const FORMAT: &str = "BENCH_FORM";
 
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn run(name: &str) {
@@ -26,10 +26,13 @@ pub(crate) async fn run(name: &str) {
 /// The runtime deserialises the event and serialises the response.
 async fn straightforward() -> Result<(), Error> {
     let function = Baseline::new();
-    let name = std::env::var(FORM).ok();
-    let form = Form::ALL.into_iter().find(|form| Some(form.name()) == name.as_deref()).unwrap_or(Form::Compact);
+    let name = std::env::var(FORMAT).ok();
+    let format = ClickFormat::ALL
+        .into_iter()
+        .find(|format| Some(format.name()) == name.as_deref())
+        .unwrap_or(ClickFormat::Compact);
     let serve = |event: LambdaEvent<KinesisFirehoseEvent>| {
-        let response: KinesisFirehoseResponse = function.handle_form(event.payload, form);
+        let response: KinesisFirehoseResponse = function.handle_format(event.payload, format);
         async move { Ok::<_, Error>(response) }
     };
     lambda_runtime::run(service_fn(serve)).await

@@ -17,9 +17,9 @@ mod tls;
 use std::fmt::Write as _;
 use std::fs;
 
-use bench_support::Form;
+use bench_support::ClickFormat;
 
-use crate::measure::{Kind, by_form, growth, look_ups, memory, round, size, starts, tls_cost};
+use crate::measure::{Kind, by_format, growth, look_ups, memory, round, size, starts, tls_cost};
 
 /// How often the functions take turns.
 const ROUNDS: usize = 5;
@@ -57,13 +57,13 @@ async fn report() -> String {
         "\n| form of a click | click-processor | straightforward Rust | ratio | an empty `lambda_runtime` function |\n",
     );
     report.push_str("|---|---|---|---|---|\n");
-    for form in Form::ALL {
-        let [processor, straightforward, empty] = by_form(form, ROUNDS).await;
+    for format in ClickFormat::ALL {
+        let [processor, straightforward, empty] = by_format(format, ROUNDS).await;
         let [ratio, empty_ratio] = [straightforward, empty].map(|other| other / processor);
         writeln!(
             report,
             "| {} | {} | {} | {ratio:.1} | {}: {empty_ratio:.2} |",
-            form.name(),
+            format.name(),
             time(processor),
             time(straightforward),
             time(empty),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use runtime_api::{Function, Outcome, Settings};
 
-use bench_support::{Form, batch, batch_of, mysfits_service};
+use bench_support::{ClickFormat, batch, batch_of, mysfits_service};
 
 use crate::{function, time, tls};
 
@@ -90,15 +90,15 @@ pub(crate) async fn round(kind: Kind) -> f64 {
     cpu_per_record(kind.settings(&url), &batch(records, 12), records, batches).await
 }
 
-/// CPU per record of clicks in that form: the processor, straightforward Rust, and an empty function.
-pub(crate) async fn by_form(form: Form, rounds: usize) -> [f64; 3] {
+/// CPU per record of clicks in that format: the processor, straightforward Rust, and an empty function.
+pub(crate) async fn by_format(format: ClickFormat, rounds: usize) -> [f64; 3] {
     let url = mysfits_service::start(12, Duration::ZERO);
-    let event = batch_of(form, RECORDS, 12);
-    let processor = form
+    let event = batch_of(format, RECORDS, 12);
+    let processor = format
         .variables()
         .iter()
         .fold(Kind::Processor.settings(&url), |settings, (name, value)| settings.env(*name, *value));
-    let straightforward = this("straightforward").env(function::FORM, form.name());
+    let straightforward = this("straightforward").env(function::FORMAT, format.name());
     let functions = [processor, straightforward, this("empty")];
     let mut measured = [const { Vec::new() }; 3];
     for _ in 0..rounds {

@@ -221,20 +221,7 @@ fn keys(read: &redrive::Read) -> Vec<u128> {
 
 /// The lines of an error object for records with this `rawData`, with all error codes in turn.
 fn error_lines(raw_data: &[String]) -> Vec<String> {
-    let codes = [
-        ErrorCode::ProcessingFailed,
-        ErrorCode::MissingRecordId,
-        ErrorCode::DuplicatedRecordId,
-        ErrorCode::InvalidReturnFormat,
-        ErrorCode::FunctionError,
-        ErrorCode::FunctionTimedOut,
-        ErrorCode::DecompressionFailed,
-        ErrorCode::DeaggregationFailed,
-        ErrorCode::NotJson,
-        ErrorCode::NoPartition,
-        ErrorCode::TooManyPartitions,
-    ];
-    let lines = raw_data.iter().zip(0..).zip(codes.into_iter().cycle()).map(|((data, sequence), fault)| {
+    let lines = raw_data.iter().zip(0..).zip(ErrorCode::ALL.into_iter().cycle()).map(|((data, sequence), fault)| {
         let record = Record::direct_put(sequence, i64::MAX, data.clone());
         serde_json::to_string(&ErrorLine::new(&record, fault, u32::MAX, i64::MIN, "arn:f")).unwrap()
     });

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use click_processor::{HandleError, Invocation, Processor, Report};
-use firehose_transform::{Event, RESPONSE_BUDGET_BYTES, Record, Response};
+use click_processor::{HandleError, Processor, Report};
+use firehose_transform::{Event, Invocation, RESPONSE_BUDGET_BYTES, Record, Response};
 use futures_util::FutureExt as _;
 use serde_json::value::RawValue;
 
@@ -68,7 +68,10 @@ fn check_handled(payload: &str, expected: &[Members]) {
             assert!(!expected_ok.contains(&Some(true)), "a click without a look-up");
             assert_answers(&response, expected, &vec![Some(false); expected.len()]);
         }
-        Err(HandleError::ServiceUnavailable(_)) => assert!(expected_ok.contains(&Some(true)), "nothing to look up"),
+        Err(HandleError::ServiceUnavailable(cause)) => {
+            assert!(expected_ok.contains(&Some(true)), "nothing to look up");
+            assert_eq!(cause, "no time left for a request");
+        }
         Err(error) => panic!("{error}"),
     }
     let response = handle(&PASSING, payload).unwrap();
@@ -81,7 +84,7 @@ fn check_handled(payload: &str, expected: &[Members]) {
 
 /// Handles an event without time for look-ups, so that it never waits.
 fn handle(processor: &Processor, payload: &str) -> Result<Vec<u8>, HandleError> {
-    let invocation = Invocation { lookup_deadline: Instant::now(), trace_id: None };
+    let invocation = Invocation::new("request", Instant::now());
     let mut report = Report::default();
     let response = processor.handle(payload.as_bytes(), &invocation, &mut report).now_or_never().expect("no wait")?;
     assert_eq!(report.requests.sent, 0);
@@ -111,17 +114,17 @@ fn check_filled(mut response: Response, expected: &[Members], payload: &str, bud
         let keys = if index % 2 == 0 { &BTreeMap::new() } else { &keys };
         let failed = std::mem::replace(&mut results[index], ok(members, lines, keys));
         let fits = response_of(&results).len() <= budget;
-        assert_eq!(response.ok(lines, keys).is_ok(), fits, "{results:?} in {budget} bytes");
+        assert_eq!(response.push_ok(lines, keys).is_ok(), fits, "{results:?} in {budget} bytes");
         if fits {
             continue;
         }
         assert!(response.remaining_bytes() < budget);
         if index % 3 == 0 {
             results[index] = failed.replace("ProcessingFailed", "Dropped");
-            response.dropped();
+            response.push_dropped();
         } else {
             results[index] = failed;
-            response.failed();
+            response.push_failed();
         }
     }
     assert_eq!(str::from_utf8(&response.finish()).unwrap(), response_of(&results));

@@ -1,4 +1,4 @@
-//! Properties of all parsers, for any input: one module per target, with a `check` that panics if a property is violated.
+//! Properties of the parsers of events, records, service responses, error objects and prefixes, for any input: one module per target, with a `check` that panics if a property is violated.
 //!
 //! [libFuzzer](../fuzz_targets) runs them for hours. The [tests](../tests/short) run them with the corpus and thousands of its mutations.
 //! CONTRIBUTING.md documents how, and what to do with a find.

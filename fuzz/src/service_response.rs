@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use click_processor::event::{InputEvents, RecordMetadata};
 use click_processor::lookup::Attributes;
-use click_processor::lookup::service_response::{Entry, ItemFormat, ServiceResponseError, parse_item, parse_list};
+use click_processor::lookup::service_response::{ItemFormat, ListEntry, ServiceResponseError, parse_item, parse_list};
 use serde_json::value::RawValue;
 
 use crate::json::{Members, assert_copied, copied, find};
@@ -65,8 +65,8 @@ fn check_list(body: &[u8], wanted: &Wanted) {
     assert_eq!(found.len(), expected.len());
     for (key, item) in &expected {
         match (found.get(key), wanted.attributes(item, wanted.list_is_complete)) {
-            (Some(Entry::Complete(its)), Some(expected)) => wanted.check(found.attributes(its), &expected),
-            (Some(Entry::Partial), None) => {}
+            (Some(ListEntry::Complete(its)), Some(expected)) => wanted.check(found.attributes(its), &expected),
+            (Some(ListEntry::Partial), None) => {}
             (found, expected) => panic!("{key}: {found:?}, and not {expected:?}"),
         }
     }

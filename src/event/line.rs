@@ -24,9 +24,6 @@ pub struct LineFormat {
     partition_keys: Vec<(String, FieldSource)>,
 }
 
-/// The metadata of a record of which nothing is needed.
-pub(crate) const NO_METADATA: &RecordMetadata<'static> = &RecordMetadata { arrived_at: None, record_id: None };
-
 /// The metadata of a record that a line can carry.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RecordMetadata<'a> {
@@ -67,17 +64,17 @@ impl LineFormat {
         &self.event
     }
 
-    /// The metadata that the line's fields need, or `None` if they need none.
+    /// The metadata that the line's fields need.
     pub fn record_metadata<'a>(
         &self,
         arrived_at: impl FnOnce() -> Option<String>,
         record_id: impl FnOnce() -> Option<Cow<'a, str>>,
-    ) -> Option<RecordMetadata<'a>> {
+    ) -> RecordMetadata<'a> {
         let needs = |wanted| self.record.iter().any(|(_, field)| *field == wanted);
-        (!self.record.is_empty()).then(|| RecordMetadata {
+        RecordMetadata {
             arrived_at: if needs(RecordField::ArrivedAt) { arrived_at() } else { None },
             record_id: if needs(RecordField::RecordId) { record_id() } else { None },
-        })
+        }
     }
 
     /// Whether lines have partition keys.

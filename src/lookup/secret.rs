@@ -1,6 +1,6 @@
-//! A secret in AWS Secrets Manager: the request for it, the response, and when to fetch it again.
+//! A secret in AWS Secrets Manager: the request for it, the response, the cached value, and when to fetch it again.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Request, StatusCode};
@@ -8,25 +8,26 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cache::CacheInstant;
-use super::request_error::RequestError;
-use crate::config::{StoredSecret, secret_value};
+use super::client::{ServiceClient, Target};
+use super::request_error::{MAX_ATTEMPTS, RequestError};
+use crate::config::{Auth, Secret, StoredSecret, secret_value};
 
 /// AWS Secrets Manager User Guide, "AWS Secrets Manager quotas".
 const MAX_SECRET_BYTES: usize = 65_536;
 /// A character takes up to six bytes in JSON.
-pub(super) const MAX_RESPONSE_BYTES: usize = 6 * MAX_SECRET_BYTES + 4096;
+const MAX_RESPONSE_BYTES: usize = 6 * MAX_SECRET_BYTES + 4096;
 const FETCH_AGAIN_AFTER: Duration = Duration::from_secs(60);
 const MAX_CODE_CHARS: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct CachedSecret {
-    pub(super) value: Option<HeaderValue>,
+    value: Option<HeaderValue>,
     fetched_again: Option<CacheInstant>,
 }
 
 impl CachedSecret {
     /// If so, this counts as the fetch.
-    pub(super) fn may_fetch_again(&mut self, now: CacheInstant) -> bool {
+    fn may_fetch_again(&mut self, now: CacheInstant) -> bool {
         let may = self.fetched_again.is_none_or(|before| before.age_at(now) >= FETCH_AGAIN_AFTER);
         if may {
             self.fetched_again = Some(now);
@@ -35,8 +36,53 @@ impl CachedSecret {
     }
 }
 
+impl ServiceClient<'_> {
+    /// Fetched by the first request that needs it; `None` without authentication by a secret.
+    pub(super) async fn secret(&self, max_attempts: u32) -> Result<Option<HeaderValue>, RequestError> {
+        let stored = match &self.connection.auth {
+            Auth::None | Auth::Iam(_) => return Ok(None),
+            Auth::Header { secret: Secret::Plain(value), .. } => return Ok(Some(value.clone())),
+            Auth::Header { secret: Secret::Stored(stored), .. } => stored,
+        };
+        let mut cached = self.connection.secret.lock().await;
+        if cached.value.is_none() {
+            let fetched = self.fetch(stored, max_attempts).await;
+            // Other requests of this invocation would fetch it in vain, too.
+            cached.value = Some(fetched.inspect_err(|_| self.circuit_open.set(true))?);
+        }
+        Ok(cached.value.clone())
+    }
+
+    /// `None` if it is still the rejected one.
+    pub(super) async fn newer_secret(&self, rejected: Option<&HeaderValue>) -> Option<HeaderValue> {
+        let Auth::Header { secret: Secret::Stored(stored), .. } = &self.connection.auth else { return None };
+        let mut cached = self.connection.secret.lock().await;
+        let is_due = cached.value.as_ref() == rejected && self.check_sendable().is_ok();
+        if is_due && cached.may_fetch_again(CacheInstant::now()) {
+            match self.fetch(stored, MAX_ATTEMPTS).await {
+                Ok(value) => cached.value = Some(value),
+                Err(error) => tracing::warn!("the service rejected the secret, and GetSecretValue {error}"),
+            }
+        }
+        cached.value.clone().filter(|value| Some(value) != rejected)
+    }
+
+    async fn fetch(&self, stored: &StoredSecret, max_attempts: u32) -> Result<HeaderValue, RequestError> {
+        self.retried(Target::Secret, max_attempts, async || {
+            let request = |http: &Client| {
+                let mut request = request(http, stored)?;
+                stored.signer.sign(&mut request, SystemTime::now())?;
+                Ok(request)
+            };
+            let (status, body) = self.send(request, MAX_RESPONSE_BYTES, |_| Ok(true)).await?;
+            read(status, &body, stored.field.as_deref())
+        })
+        .await
+    }
+}
+
 /// Not yet signed.
-pub(super) fn request(http: &Client, secret: &StoredSecret) -> Result<Request, reqwest::Error> {
+fn request(http: &Client, secret: &StoredSecret) -> Result<Request, reqwest::Error> {
     http.post(secret.endpoint.clone())
         .header(CONTENT_TYPE, "application/x-amz-json-1.1")
         .header("x-amz-target", "secretsmanager.GetSecretValue")
@@ -44,7 +90,7 @@ pub(super) fn request(http: &Client, secret: &StoredSecret) -> Result<Request, r
         .build()
 }
 
-pub(super) fn read(status: StatusCode, body: &[u8], field: Option<&str>) -> Result<HeaderValue, RequestError> {
+fn read(status: StatusCode, body: &[u8], field: Option<&str>) -> Result<HeaderValue, RequestError> {
     #[derive(Deserialize)]
     struct Body {
         #[serde(rename = "SecretString")]
@@ -109,7 +155,7 @@ mod tests {
             assert_eq!(read.as_ref().ok().map(|value| value.to_str().unwrap()), expected, "{string}");
             match read {
                 Ok(value) => assert!(value.is_sensitive()),
-                Err(error) => assert!(error.starts_with("answered with a secret") && error.len() < 100, "{error}"),
+                Err(error) => assert!(error.starts_with("responded with a secret") && error.len() < 100, "{error}"),
             }
         }
     }
@@ -120,25 +166,25 @@ mod tests {
             (
                 400,
                 r#"{"__type":"AccessDeniedException","Message":"arn"}"#,
-                "answered 400 Bad Request: AccessDeniedException",
+                "responded 400 Bad Request: AccessDeniedException",
                 false,
             ),
             (
                 400,
                 r#"{"__type":"com.amazonaws#ThrottlingException"}"#,
-                "answered 400 Bad Request: ThrottlingException",
+                "responded 400 Bad Request: ThrottlingException",
                 true,
             ),
             (
                 500,
                 r#"{"__type":"InternalServiceError"}"#,
-                "answered 500 Internal Server Error: InternalServiceError",
+                "responded 500 Internal Server Error: InternalServiceError",
                 true,
             ),
-            (400, r#"{"__type":"a\n<b>"}"#, "answered 400 Bad Request: ab", false),
-            (502, "<html>", "answered 502 Bad Gateway: no error code", true),
-            (200, "<html>", "answered with no JSON of Secrets Manager", false),
-            (200, r#"{"SecretBinary":"aGk="}"#, "answered with no SecretString", false),
+            (400, r#"{"__type":"a\n<b>"}"#, "responded 400 Bad Request: ab", false),
+            (502, "<html>", "responded 502 Bad Gateway: no error code", true),
+            (200, "<html>", "responded with no JSON of Secrets Manager", false),
+            (200, r#"{"SecretBinary":"aGk="}"#, "responded with no SecretString", false),
         ] {
             let error = read(StatusCode::from_u16(status).unwrap(), body.as_bytes(), None).unwrap_err();
             assert_eq!((error.to_string().as_str(), error.retry_delay(1).is_some()), (shown, retried));

@@ -43,51 +43,37 @@ async fn an_unknown_id_is_requested_once() {
     assert_eq!(service.paths(), ["/mysfits"], "a recent list counts");
 }
 
+/// The one test that waits: `src/lookup/cache.rs` tests the other limits with a given clock.
 #[tokio::test]
-async fn after_ten_seconds_an_unknown_id_is_requested_again() {
-    let service = ScriptedMysfitsService::start(|_| Response::json(&json!({}))).await;
-    let mut function = processor(&service, &[]).await;
-    let result = invoke(&mut function, clicks_on(&[COCO])).await;
+async fn after_ten_seconds_unknown_and_failed_ids_are_requested_again() {
+    let without_items = |request: &Request| match request.path.as_str() {
+        "/mysfits" => healthy(request),
+        _ => Response::status(403),
+    };
+    let unknown = ScriptedMysfitsService::start(|_| Response::json(&json!({}))).await;
+    let mut of_unknown = processor(&unknown, &[]).await;
+    let result = invoke(&mut of_unknown, clicks_on(&[COCO])).await;
     assert_eq!(result.reasons()[0].1, "unknown_key");
-    service.now(healthy);
-    tokio::time::sleep(std::time::Duration::from_millis(10_200)).await;
-    let result = invoke(&mut function, clicks_on(&[COCO])).await;
-    assert_eq!((result.counts(), service.paths().len()), ((1, 0, 0), 1), "a new mysfit is found");
-}
+    let failing = ScriptedMysfitsService::start(without_items).await;
+    let mut of_failing = processor(&failing, &[("LOOKUP_ATTRIBUTES", "age")]).await;
+    assert_eq!(invoke(&mut of_failing, clicks_on(&[COCO])).await.counts(), (0, 0, 1));
+    let down = ScriptedMysfitsService::healthy().await;
+    let mut of_down = processor(&down, &[]).await;
+    invoke(&mut of_down, clicks_on(&[COCO])).await;
 
-#[tokio::test]
-async fn a_fresh_list_that_can_not_be_rechecked_is_not_stale() {
-    let service = ScriptedMysfitsService::healthy().await;
-    let mut function = processor(&service, &[]).await;
-    invoke(&mut function, clicks_on(&[COCO])).await;
-    service.now(|_| Response::status(403));
     tokio::time::sleep(std::time::Duration::from_millis(10_200)).await;
-    let result = invoke(&mut function, clicks_on(&[COCO, UNKNOWN_ID])).await;
-    assert_eq!((result.counts(), service.paths().len()), ((1, 0, 1), 1));
+    unknown.now(healthy);
+    let result = invoke(&mut of_unknown, clicks_on(&[COCO])).await;
+    assert_eq!((result.counts(), unknown.paths().len()), ((1, 0, 0), 1), "a new mysfit is found");
+    failing.now(healthy);
+    let result = invoke(&mut of_failing, clicks_on(&[COCO])).await;
+    assert_eq!((result.counts(), failing.paths()), ((1, 0, 0), vec![format!("/mysfits/{COCO}")]));
+    // A fresh list that can't be requested again is not stale, and lacks no key for certain.
+    down.now(|_| Response::status(403));
+    let result = invoke(&mut of_down, clicks_on(&[COCO, UNKNOWN_ID])).await;
+    assert_eq!((result.counts(), down.paths().len()), ((1, 0, 1), 1));
     assert_eq!(result.reasons(), [("r1".to_owned(), "service_error".to_owned())], "it may be a new mysfit");
     assert_eq!(result.summary()["stale_served"], 0);
-}
-
-#[tokio::test]
-async fn values_are_fresh_then_stale_then_expired() {
-    let (mut functions, mut services) = (Vec::new(), Vec::new());
-    for lookup in ["list", "item"] {
-        let service = ScriptedMysfitsService::healthy().await;
-        let env = [("LOOKUP_CACHE_SECONDS", "1"), ("LOOKUP_STALE_SECONDS", "20"), ("LOOKUP_MODE", lookup)];
-        let mut function = processor(&service, &env).await;
-        invoke(&mut function, clicks_on(&[COCO])).await;
-        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
-        service.now(|_| Response::status(403));
-        let stale = invoke(&mut function, clicks_on(&[COCO])).await;
-        assert_eq!((stale.counts(), service.paths().len()), ((1, 0, 0), 1), "{lookup}");
-        assert_eq!(stale.summary()["stale_served"], 1, "{lookup}");
-        functions.push(function);
-        services.push(service);
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(20_000)).await;
-    for mut function in functions {
-        invoke_failing(&mut function, clicks_on(&[COCO])).await;
-    }
 }
 
 #[tokio::test]
@@ -151,21 +137,6 @@ async fn a_fresh_list_with_the_mysfits_counts_as_a_response() {
 }
 
 #[tokio::test]
-async fn a_listed_mysfit_that_failed_is_requested_again_after_ten_seconds() {
-    let service = ScriptedMysfitsService::start(|request| match request.path.as_str() {
-        "/mysfits" => healthy(request),
-        _ => Response::status(403),
-    })
-    .await;
-    let mut function = processor(&service, &[("LOOKUP_ATTRIBUTES", "age")]).await;
-    assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.counts(), (0, 0, 1));
-    service.now(healthy);
-    tokio::time::sleep(std::time::Duration::from_millis(10_200)).await;
-    let result = invoke(&mut function, clicks_on(&[COCO])).await;
-    assert_eq!((result.counts(), service.paths()), ((1, 0, 0), vec![format!("/mysfits/{COCO}")]));
-}
-
-#[tokio::test]
 async fn ids_that_failed_in_an_outage_are_requested_once_the_list_is_back() {
     let service = ScriptedMysfitsService::healthy().await;
     let env = [("LOOKUP_ATTRIBUTES", "age"), ("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_STALE_SECONDS", "3600")];
@@ -176,28 +147,6 @@ async fn ids_that_failed_in_an_outage_are_requested_once_the_list_is_back() {
     assert_eq!(service.paths(), ["/mysfits".to_owned(), format!("/mysfits/{PAULY}")]);
     service.now(healthy);
     assert_eq!(invoke(&mut function, clicks_on(&[PAULY])).await.counts(), (1, 0, 0));
-}
-
-#[tokio::test]
-async fn a_fixed_mysfit_is_delivered_again_after_half_a_minute() {
-    let without_age = |request: &Request| match request.path.as_str() {
-        "/mysfits" => healthy(request),
-        _ => Response::json(&json!({"mysfitId": COCO})),
-    };
-    let mut functions = Vec::new();
-    for lookup in ["list", "item"] {
-        let service = ScriptedMysfitsService::start(without_age).await;
-        let mut function = processor(&service, &[("LOOKUP_ATTRIBUTES", "age"), ("LOOKUP_MODE", lookup)]).await;
-        assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.counts(), (0, 0, 1), "{lookup}");
-        service.now(healthy);
-        functions.push((lookup, service, function));
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(30_200)).await;
-    for (lookup, service, mut function) in functions {
-        let result = invoke(&mut function, clicks_on(&[COCO])).await;
-        let requested = vec![format!("/mysfits/{COCO}")];
-        assert_eq!((result.counts(), service.paths()), ((1, 0, 0), requested), "{lookup}");
-    }
 }
 
 #[tokio::test]

@@ -1,11 +1,16 @@
 //! Item requests: distinct, concurrent, bounded, cached.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::Barrier;
 
 use crate::harness::{COCO, EVANGELINE, PAULY, UNKNOWN_ID, clicks_on, fixture_json, invoke, once, processor};
 use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService, healthy};
 
 const ITEM: (&str, &str) = ("LOOKUP_MODE", "item");
+/// An attempt may wait for others on a busy machine.
+const PATIENT: (&str, &str) = ("LOOKUP_TIMEOUT_MS", "60000");
 
 #[tokio::test]
 async fn each_distinct_id_is_requested_once() {
@@ -25,10 +30,12 @@ async fn each_distinct_id_is_requested_once() {
 #[tokio::test]
 async fn as_many_requests_as_configured_are_in_flight() {
     for (concurrency, expected) in [("1", 1), ("4", 4), ("32", 12)] {
-        let service = ScriptedMysfitsService::start(|request: &Request| healthy(request).after_ms(200)).await;
+        let barrier = Arc::new(Barrier::new(expected));
+        let service = ScriptedMysfitsService::start(move |request: &Request| healthy(request).together(&barrier)).await;
         let mysfits = fixture_json("mysfits.json");
         let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
-        let result = once(&service, &[ITEM, ("LOOKUP_CONCURRENCY", concurrency)], clicks_on(&ids)).await;
+        let env = [ITEM, PATIENT, ("LOOKUP_CONCURRENCY", concurrency)];
+        let result = once(&service, &env, clicks_on(&ids)).await;
         assert_eq!((result.counts(), service.most_in_flight()), ((12, 0, 0), expected));
         // Connections are reused.
         assert!(service.connections() <= expected, "{} connections", service.connections());
@@ -37,10 +44,15 @@ async fn as_many_requests_as_configured_are_in_flight() {
 
 #[tokio::test]
 async fn partial_list_entries_are_requested_concurrently() {
-    let service = ScriptedMysfitsService::start(|request: &Request| healthy(request).after_ms(200)).await;
+    let barrier = Arc::new(Barrier::new(12));
+    let service = ScriptedMysfitsService::start(move |request: &Request| match request.path.as_str() {
+        "/mysfits" => healthy(request),
+        _ => healthy(request).together(&barrier),
+    })
+    .await;
     let mysfits = fixture_json("mysfits.json");
     let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
-    let result = once(&service, &[("LOOKUP_ATTRIBUTES", "age")], clicks_on(&ids)).await;
+    let result = once(&service, &[PATIENT, ("LOOKUP_ATTRIBUTES", "age")], clicks_on(&ids)).await;
     assert_eq!((result.counts(), service.most_in_flight()), ((12, 0, 0), 12));
 }
 

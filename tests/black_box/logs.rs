@@ -25,7 +25,7 @@ async fn an_invocation_is_one_line() {
     for (field, expected) in [
         ("level", json!("INFO")),
         ("invocation_id", json!("i")),
-        ("answered", json!(true)),
+        ("succeeded", json!(true)),
         ("records", json!(4)),
         ("ok", json!(2)),
         ("dropped", json!(1)),
@@ -100,8 +100,8 @@ async fn a_failed_invocation_is_logged_too() {
     assert!(matches!(invocation.outcome, Outcome::Error { .. }));
     let logs = log_lines(&invocation);
     let summary = summary(&logs);
-    assert_eq!((&summary["answered"], &summary["records"], &summary["ok"]), (&json!(false), &json!(1), &json!(0)));
-    assert_eq!(summary["service_first_error"], "GET /mysfits answered 403 Forbidden");
+    assert_eq!((&summary["succeeded"], &summary["records"], &summary["ok"]), (&json!(false), &json!(1), &json!(0)));
+    assert_eq!(summary["service_first_error"], "GET /mysfits responded 403 Forbidden");
     let metrics = metrics(&logs);
     assert_eq!((&metrics[0]["ServiceErrors"], &metrics[0]["Ok"]), (&json!(1), &json!(0)));
     assert_eq!(logs.iter().filter(|line| line["level"] == "ERROR").count(), 1, "logged once: {logs:#?}");

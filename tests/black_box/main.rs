@@ -11,6 +11,7 @@ mod contract;
 mod deadline;
 mod dialects;
 mod faults;
+mod faulty_items;
 mod harness;
 mod items;
 mod logs;

@@ -167,7 +167,7 @@ async fn a_list_beyond_the_heap_limit_is_refused_beside_the_largest_accepted_one
         let result = invoke(&mut function, unhurried(largest_event(|index| format!("{:x}", index % 10)))).await;
         assert_eq!(
             result.summary()["service_first_error"],
-            "GET /mysfits answered with a list that takes more than 14680064 bytes of memory"
+            "GET /mysfits responded with a list that takes more than 14680064 bytes of memory"
         );
         assert_eq!(result.summary()["stale_served"], 10);
     }

@@ -82,6 +82,6 @@ async fn a_secret_that_does_not_exist_is_named_by_its_error_code() {
     let Outcome::Error { message, .. } = invocation.outcome else { panic!("{invocation:#?}") };
     // moto answers 404, and AWS 400.
     let is_expected =
-        message.contains("GetSecretValue answered 40") && message.ends_with(": ResourceNotFoundException");
+        message.contains("GetSecretValue responded 40") && message.ends_with(": ResourceNotFoundException");
     assert!(is_expected && service.paths().is_empty(), "{message}");
 }

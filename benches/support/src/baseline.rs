@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse, KinesisFirehoseResponseRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Form;
+use crate::batch::ClickFormat;
 use crate::mysfits_service::{Mysfit, mysfit};
 
 #[derive(Deserialize)]
@@ -61,53 +61,31 @@ impl Baseline {
     /// Handles an event.
     #[must_use]
     pub fn handle(&self, event: KinesisFirehoseEvent) -> KinesisFirehoseResponse {
-        let mut response = KinesisFirehoseResponse::default();
-        for record in event.records {
-            let mut result = KinesisFirehoseResponseRecord::default();
-            result.record_id = record.record_id;
-            let click: Result<Click, _> = serde_json::from_slice(&record.data);
-            let found = click.ok().and_then(|click| Some((self.0.get(&click.mysfit_id)?, click)));
-            if let Some((mysfit, click)) = found {
-                let mut line = serde_json::to_vec(&Line {
-                    user_id: &click.user_id,
-                    mysfit_id: &click.mysfit_id,
-                    goodevil: &mysfit.goodevil,
-                    lawchaos: &mysfit.lawchaos,
-                    species: &mysfit.species,
-                })
-                .unwrap();
-                line.push(b'\n');
-                result.result = Some("Ok".to_owned());
-                result.data.0 = line;
-            } else {
-                result.result = Some("ProcessingFailed".to_owned());
-                result.data = record.data;
-            }
-            response.records.push(result);
-        }
-        response
+        self.transform(event, Self::line)
     }
 
     /// As [`Baseline::handle`], for clicks with two more fields, which are kept.
     #[must_use]
     pub fn handle_long(&self, event: KinesisFirehoseEvent) -> KinesisFirehoseResponse {
+        self.transform(event, Self::long_line)
+    }
+
+    /// Handles an event of clicks in that format.
+    #[must_use]
+    pub fn handle_format(&self, event: KinesisFirehoseEvent, format: ClickFormat) -> KinesisFirehoseResponse {
+        if format == ClickFormat::Kept { self.handle_long(event) } else { self.handle(event) }
+    }
+
+    fn transform(
+        &self,
+        event: KinesisFirehoseEvent,
+        line: impl Fn(&Self, &[u8]) -> Option<Vec<u8>>,
+    ) -> KinesisFirehoseResponse {
         let mut response = KinesisFirehoseResponse::default();
         for record in event.records {
             let mut result = KinesisFirehoseResponseRecord::default();
             result.record_id = record.record_id;
-            let click: Result<LongClick, _> = serde_json::from_slice(&record.data);
-            let found = click.ok().and_then(|click| Some((self.0.get(&click.mysfit_id)?, click)));
-            if let Some((mysfit, click)) = found {
-                let mut line = serde_json::to_vec(&LongLine {
-                    user_id: &click.user_id,
-                    mysfit_id: &click.mysfit_id,
-                    click_id: &click.click_id,
-                    clicked_at: &click.clicked_at,
-                    goodevil: &mysfit.goodevil,
-                    lawchaos: &mysfit.lawchaos,
-                    species: &mysfit.species,
-                })
-                .unwrap();
+            if let Some(mut line) = line(self, &record.data) {
                 line.push(b'\n');
                 result.result = Some("Ok".to_owned());
                 result.data.0 = line;
@@ -120,9 +98,31 @@ impl Baseline {
         response
     }
 
-    /// Handles an event of clicks in that form.
-    #[must_use]
-    pub fn handle_form(&self, event: KinesisFirehoseEvent, form: Form) -> KinesisFirehoseResponse {
-        if form == Form::Kept { self.handle_long(event) } else { self.handle(event) }
+    fn line(&self, data: &[u8]) -> Option<Vec<u8>> {
+        let click: Click = serde_json::from_slice(data).ok()?;
+        let mysfit = self.0.get(&click.mysfit_id)?;
+        serde_json::to_vec(&Line {
+            user_id: &click.user_id,
+            mysfit_id: &click.mysfit_id,
+            goodevil: &mysfit.goodevil,
+            lawchaos: &mysfit.lawchaos,
+            species: &mysfit.species,
+        })
+        .ok()
+    }
+
+    fn long_line(&self, data: &[u8]) -> Option<Vec<u8>> {
+        let click: LongClick = serde_json::from_slice(data).ok()?;
+        let mysfit = self.0.get(&click.mysfit_id)?;
+        serde_json::to_vec(&LongLine {
+            user_id: &click.user_id,
+            mysfit_id: &click.mysfit_id,
+            click_id: &click.click_id,
+            clicked_at: &click.clicked_at,
+            goodevil: &mysfit.goodevil,
+            lawchaos: &mysfit.lawchaos,
+            species: &mysfit.species,
+        })
+        .ok()
     }
 }

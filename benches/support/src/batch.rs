@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 /// How a click is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum ClickFormat {
     /// Nothing but the two fields of module 5, without white space.
     Compact,
     /// With a space after each colon and comma, as Python and many services write.
@@ -22,8 +22,8 @@ pub enum Form {
     Kept,
 }
 
-impl Form {
-    /// Every form.
+impl ClickFormat {
+    /// Every format.
     pub const ALL: [Self; 6] = [Self::Compact, Self::Spaced, Self::Pretty, Self::OtherOrder, Self::Page, Self::Kept];
 
     /// Its name in tables.
@@ -71,18 +71,18 @@ pub(crate) fn mysfit_id(number: usize) -> String {
 /// An event of `records` compact clicks by as many visitors on `mysfits` mysfits, with record ids of 56 digits.
 #[must_use]
 pub fn batch(records: usize, mysfits: usize) -> String {
-    batch_of(Form::Compact, records, mysfits)
+    batch_of(ClickFormat::Compact, records, mysfits)
 }
 
-/// As [`batch`], with clicks of any form.
+/// As [`batch`], with clicks of any format.
 #[must_use]
-pub fn batch_of(form: Form, records: usize, mysfits: usize) -> String {
+pub fn batch_of(format: ClickFormat, records: usize, mysfits: usize) -> String {
     let mut event = String::from(
         r#"{"invocationId":"invocation","deliveryStreamArn":"arn:aws:firehose:us-east-1:123456789012:deliverystream/clicks","region":"us-east-1","records":["#,
     );
     for number in 0..records {
         let separator = if number == 0 { "" } else { "," };
-        let data = STANDARD.encode(form.click(number, mysfits));
+        let data = STANDARD.encode(format.click(number, mysfits));
         write!(
             event,
             r#"{separator}{{"recordId":"{number:056}","approximateArrivalTimestamp":1700000000000,"data":"{data}"}}"#

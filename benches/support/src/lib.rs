@@ -8,5 +8,5 @@ pub mod mysfits_service;
 mod processor;
 
 pub use baseline::Baseline;
-pub use batch::{Form, batch, batch_of};
+pub use batch::{ClickFormat, batch, batch_of};
 pub use processor::WarmProcessor;

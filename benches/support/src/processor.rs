@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use click_processor::config::Config;
-use click_processor::{Invocation, Processor, Report};
-use firehose_transform::RESPONSE_BUDGET_BYTES;
+use click_processor::{Processor, Report};
+use firehose_transform::{Invocation, RESPONSE_BUDGET_BYTES};
 use service_kit::env::Env;
 use tokio::runtime::Runtime;
 
-use crate::batch::{Form, batch};
+use crate::batch::{ClickFormat, batch};
 use crate::mysfits_service;
 
 /// The processor with a warm cache.
@@ -18,12 +18,12 @@ pub struct WarmProcessor {
 }
 
 impl WarmProcessor {
-    /// A processor of clicks in that form, whose service has `mysfits` mysfits.
+    /// A processor of clicks in that format, whose service has `mysfits` mysfits.
     #[must_use]
-    pub fn new(form: Form, mysfits: usize) -> Self {
+    pub fn new(format: ClickFormat, mysfits: usize) -> Self {
         let url = mysfits_service::start(mysfits, Duration::ZERO);
         let variables = [("LOOKUP_API_URL", url.as_str()), ("LOOKUP_CACHE_SECONDS", "86400")];
-        let config = Config::read(&variables.into_iter().chain(form.variables().iter().copied()).collect::<Env>());
+        let config = Config::read(&variables.into_iter().chain(format.variables().iter().copied()).collect::<Env>());
         let processor = Processor::new(&config.unwrap()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let this = Self { processor, runtime };
@@ -34,7 +34,7 @@ impl WarmProcessor {
     /// Handles an event.
     #[must_use]
     pub fn run(&self, event: &str) -> Vec<u8> {
-        let invocation = Invocation { lookup_deadline: Instant::now() + Duration::from_secs(60), trace_id: None };
+        let invocation = Invocation::new("request", Instant::now() + Duration::from_secs(60));
         let mut report = Report::default();
         let response =
             self.runtime.block_on(self.processor.handle(event.as_bytes(), &invocation, &mut report)).unwrap();

@@ -95,6 +95,22 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every error code.
+    pub const ALL: [Self; 12] = [
+        Self::ProcessingFailed,
+        Self::MissingRecordId,
+        Self::DuplicatedRecordId,
+        Self::InvalidReturnFormat,
+        Self::FunctionError,
+        Self::FunctionTimedOut,
+        Self::FunctionNotFound,
+        Self::DecompressionFailed,
+        Self::DeaggregationFailed,
+        Self::NotJson,
+        Self::NoPartition,
+        Self::TooManyPartitions,
+    ];
+
     /// The `errorCode` of an error object.
     #[must_use]
     pub fn code(self) -> &'static str {

@@ -72,5 +72,6 @@ fn too_large() -> RecordError {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), RuntimeError> {
+    tracing_subscriber::fmt().json().init();
     firehose_transform::run(lines).await
 }

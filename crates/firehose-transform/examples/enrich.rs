@@ -47,6 +47,7 @@ fn order(data: &[u8]) -> Result<(Value, u64), RecordError> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), RuntimeError> {
+    tracing_subscriber::fmt().json().init();
     // This workspace builds reqwest without a TLS provider; with its default features it has one.
     _ = rustls::crypto::ring::default_provider().install_default();
     let products = Products { url: std::env::var("LOOKUP_API_URL")?, http: reqwest::Client::new() };

@@ -18,5 +18,6 @@ fn filter(record: &Record) -> Result<Outcome, RecordError> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), RuntimeError> {
+    tracing_subscriber::fmt().json().init();
     firehose_transform::run(filter).await
 }

@@ -23,5 +23,6 @@ fn partition(record: &Record) -> Result<Outcome, RecordError> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), RuntimeError> {
+    tracing_subscriber::fmt().json().init();
     firehose_transform::run(partition).await
 }

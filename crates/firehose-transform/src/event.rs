@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::budget::{MAX_RECORDS, RESPONSE_BUDGET_BYTES, least_len};
 use crate::json::{Scanner, is_plain};
 
-use reader::{LearnedForm, Members, Records};
+use reader::{LearnedShape, RecordMembers, Records};
 pub(crate) use record::RawRecord;
 pub(crate) use record::text;
 pub use record::{DataError, KinesisMetadata, MskMetadata, Record};
@@ -50,7 +50,7 @@ struct Header<'a> {
     region: Option<&'a str>,
 }
 
-/// Why a payload is not an event that can be answered.
+/// Why there is no response to a payload.
 ///
 /// The message has the position and no content: the payload must not get into a log.
 ///
@@ -64,10 +64,7 @@ struct Header<'a> {
 #[non_exhaustive]
 pub enum EventError {
     /// The payload is not JSON, or not an object with an array `records` of objects.
-    #[error(
-        "not a Firehose transformation event, which is an object with an array `records` of objects: \
-         {what} at line {line}, column {column}"
-    )]
+    #[error("not a Firehose transformation event: {what} at line {line}, column {column}")]
     #[non_exhaustive]
     Shape {
         /// What is wrong.
@@ -87,9 +84,9 @@ pub enum EventError {
 }
 
 impl EventError {
-    /// The error's type for Lambda: `NotAFirehoseEvent` or `TooManyRecords`.
+    /// The error type that Lambda reports: `NotAFirehoseEvent` or `TooManyRecords`.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub const fn error_type(&self) -> &'static str {
         match self {
             Self::Shape { .. } => "NotAFirehoseEvent",
             Self::TooManyRecords { .. } => "TooManyRecords",
@@ -125,10 +122,10 @@ impl<'a> Event<'a> {
                 return Some(());
             }
             let mut found = Records::of(text);
-            let mut form = LearnedForm::default();
+            let mut shape = LearnedShape::default();
             scanner.elements(|scanner| {
                 let before = scanner.rest().len();
-                let members = Members::scan(scanner, &mut form)?;
+                let members = RecordMembers::scan(scanner, &mut shape)?;
                 // The data was not checked. It is base64, or serde decides whether it is JSON at all.
                 if found.push(&members).is_err() && !members.encoded().is_none_or(is_plain) {
                     return None;

@@ -4,6 +4,8 @@
 mod budget;
 mod deadline;
 mod event;
+// Public for the processor of this repository only: other releases may change it.
+#[doc(hidden)]
 pub mod json;
 mod response;
 #[cfg(feature = "runtime")]
@@ -22,4 +24,4 @@ pub use response::{BudgetExceeded, Response};
 pub use runtime::{Invocation, run, run_batch, run_bytes};
 pub use transform::{Failure, Outcome, RecordError, Summary, Transformed};
 #[cfg(feature = "aws_lambda_events")]
-pub use types::{ConversionError, payload};
+pub use types::ConversionError;

@@ -21,7 +21,7 @@ const METADATA: &[u8] = br#","metadata":{"partitionKeys":"#;
 /// let payload = br#"{"records":[{"recordId":"a","data":"aGk="},{"recordId":"b","data":"aG8="}]}"#;
 /// let event = Event::parse(payload)?;
 /// let mut response = Response::new(&event);
-/// response.ok(b"HI\n", [("initial", "H")]).unwrap();
+/// response.push_ok(b"HI\n", [("initial", "H")]).unwrap();
 /// assert_eq!(
 ///     String::from_utf8(response.finish()).unwrap(),
 ///     concat!(
@@ -51,7 +51,7 @@ pub struct Response<'e> {
 /// let mut response = Response::new(&event);
 /// let data = vec![0; RESPONSE_BUDGET_BYTES];
 /// assert!(response.remaining_bytes() < data.len());
-/// assert_eq!(response.ok(&data, [("", ""); 0]), Err(BudgetExceeded));
+/// assert_eq!(response.push_ok(&data, [("", ""); 0]), Err(BudgetExceeded));
 /// # Ok::<(), firehose_transform::EventError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +67,8 @@ impl<'e> Response<'e> {
     }
 
     /// Starts a response of at most `budget` bytes, or [`RESPONSE_BUDGET_BYTES`] if that is less; `None` if failing every record takes more.
+    // For tests of this repository, which need a response that is full: Lambda has one limit.
+    #[doc(hidden)]
     #[must_use]
     pub fn with_budget(event: &'e Event<'e>, budget: usize) -> Option<Self> {
         let budget = budget.min(RESPONSE_BUDGET_BYTES);
@@ -97,7 +99,7 @@ impl<'e> Response<'e> {
     ///
     /// # Errors
     /// It does not fit. The record still needs a result.
-    pub fn ok<N: AsRef<str>, V: AsRef<str>>(
+    pub fn push_ok<N: AsRef<str>, V: AsRef<str>>(
         &mut self,
         data: &[u8],
         partition_keys: impl IntoIterator<Item = (N, V)>,
@@ -123,13 +125,13 @@ impl<'e> Response<'e> {
     }
 
     /// The next record is `Dropped`: Firehose discards it. If every record has a result, nothing happens.
-    pub fn dropped(&mut self) {
+    pub fn push_dropped(&mut self) {
         self.close(DROPPED);
     }
 
     /// The next record is `ProcessingFailed`: Firehose keeps its original bytes in the error output. If every record has a result, nothing
     /// happens.
-    pub fn failed(&mut self) {
+    pub fn push_failed(&mut self) {
         self.close(FAILED);
     }
 
@@ -137,7 +139,7 @@ impl<'e> Response<'e> {
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         while !self.remaining.is_empty() {
-            self.failed();
+            self.push_failed();
         }
         self.bytes.truncate(self.written);
         self.bytes.extend_from_slice(CLOSE);
@@ -205,9 +207,9 @@ mod tests {
     fn results_have_the_form_of_their_source() {
         let event = Event::parse(EVENT).unwrap();
         let mut response = Response::new(&event);
-        response.ok(b"hi\n", NONE).unwrap();
-        response.ok(b"", [("k", "v\""), ("l", "w")]).unwrap();
-        response.dropped();
+        response.push_ok(b"hi\n", NONE).unwrap();
+        response.push_ok(b"", [("k", "v\""), ("l", "w")]).unwrap();
+        response.push_dropped();
         assert_eq!(
             text(response),
             concat!(
@@ -222,15 +224,15 @@ mod tests {
     fn each_record_has_one_result() {
         let event = Event::parse(EVENT).unwrap();
         let mut response = Response::new(&event);
-        response.dropped();
+        response.push_dropped();
         let missing = text(response);
         assert_eq!(missing.matches("ProcessingFailed").count(), 2, "{missing}");
         let mut response = Response::new(&event);
         for _ in 0..3 {
-            response.dropped();
+            response.push_dropped();
         }
-        assert_eq!((response.remaining_bytes(), response.ok(b"", NONE)), (0, Err(BudgetExceeded)));
-        response.failed();
+        assert_eq!((response.remaining_bytes(), response.push_ok(b"", NONE)), (0, Err(BudgetExceeded)));
+        response.push_failed();
         let excess = text(response);
         assert_eq!((excess.matches("Dropped").count(), excess.matches("result").count()), (3, 3), "{excess}");
     }
@@ -240,13 +242,13 @@ mod tests {
         let event = Event::parse(EVENT).unwrap();
         let mut response = Response::new(&event);
         let keys = std::iter::once(("k", "v")).chain(std::iter::from_fn(|| panic!("as a test")));
-        let call = std::panic::AssertUnwindSafe(|| response.ok(b"hi", keys));
+        let call = std::panic::AssertUnwindSafe(|| response.push_ok(b"hi", keys));
         assert!(std::panic::catch_unwind(call).is_err());
         assert_eq!(text(response).matches(r#""result":"ProcessingFailed""#).count(), 3);
         let mut response = Response::new(&event);
         let keys = std::iter::once(("k", "v")).chain(std::iter::from_fn(|| panic!("as a test")));
-        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| response.ok(b"hi", keys))).is_err());
-        response.ok(b"hi\n", NONE).unwrap();
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| response.push_ok(b"hi", keys))).is_err());
+        response.push_ok(b"hi\n", NONE).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text(response)).unwrap();
         assert_eq!(json["records"][0], serde_json::json!({"recordId": "a", "result": "Ok", "data": "aGkK"}));
     }
@@ -256,7 +258,7 @@ mod tests {
         let event = Event::parse(EVENT).unwrap();
         let build = |budget| {
             let mut response = Response::with_budget(&event, budget).unwrap();
-            let fitted = response.ok(b"hi\n", [("k", "v")]).is_ok();
+            let fitted = response.push_ok(b"hi\n", [("k", "v")]).is_ok();
             (fitted, text(response))
         };
         let (fitted, whole) = build(RESPONSE_BUDGET_BYTES);
@@ -273,8 +275,8 @@ mod tests {
         let event = Event::parse(br#"{"records":[{"recordId":"a"},{"recordId":"b"}]}"#).unwrap();
         let build = |budget| {
             let mut response = Response::with_budget(&event, budget).unwrap();
-            response.ok(b"", NONE)?;
-            response.ok(&[b'x'; 30], NONE).map(|()| text(response).len())
+            response.push_ok(b"", NONE)?;
+            response.push_ok(&[b'x'; 30], NONE).map(|()| text(response).len())
         };
         let needed = build(RESPONSE_BUDGET_BYTES).unwrap();
         assert_eq!(build(needed), Ok(needed));

@@ -138,7 +138,7 @@ pub async fn run_batch<E: Into<Diagnostic>>(
 /// async fn drop_all(payload: &[u8], _: &Invocation) -> Result<Vec<u8>, EventError> {
 ///     let event = Event::parse(payload)?;
 ///     let mut response = Response::new(&event);
-///     event.records().for_each(|_| response.dropped());
+///     event.records().for_each(|_| response.push_dropped());
 ///     Ok(response.finish())
 /// }
 ///
@@ -156,6 +156,12 @@ pub async fn run_batch<E: Into<Diagnostic>>(
 pub async fn run_bytes<E: Into<Diagnostic>>(
     handler: impl AsyncFn(&[u8], &Invocation) -> Result<Vec<u8>, E>,
 ) -> Result<(), Error> {
+    if cfg!(panic = "abort") {
+        tracing::warn!(
+            "a panic ends the process and fails its whole batch: set `panic = \"unwind\"` in [profile.release], \
+             because cargo-lambda sets \"abort\""
+        );
+    }
     let function = Rc::new(Function { handler, client: Arc::new(PooledClient::builder().with_pool_size(1).build()) });
     let connections = Arc::new(Connections(Arc::clone(&function.client)));
     // The layer replaces this service, which is never called.
@@ -246,7 +252,7 @@ fn of_panic(panic: &(dyn Any + Send)) -> Diagnostic {
 
 impl From<EventError> for Diagnostic {
     fn from(error: EventError) -> Self {
-        Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
+        Self { error_type: error.error_type().to_owned(), error_message: error.to_string() }
     }
 }
 

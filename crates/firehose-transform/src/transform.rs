@@ -148,16 +148,16 @@ impl Event<'_> {
                     .unwrap_or_else(|_| Err(RecordError::new("panic", "the transformation panicked")))
             });
             let result = match outcome {
-                Ok(Outcome::Ok(data)) => response.ok(&data, [("", ""); 0]),
-                Ok(Outcome::Partitioned { data, keys }) => response.ok(&data, &keys),
+                Ok(Outcome::Ok(data)) => response.push_ok(&data, [("", ""); 0]),
+                Ok(Outcome::Partitioned { data, keys }) => response.push_ok(&data, &keys),
                 Ok(Outcome::Dropped) => {
                     summary.dropped += 1;
-                    response.dropped();
+                    response.push_dropped();
                     continue;
                 }
                 Err(error) => {
                     summary.fail(self.record_id(index), error);
-                    response.failed();
+                    response.push_failed();
                     continue;
                 }
             };
@@ -165,7 +165,7 @@ impl Event<'_> {
                 Ok(()) => summary.ok += 1,
                 Err(error) => {
                     summary.fail(self.record_id(index), RecordError::new("response_budget", error));
-                    response.failed();
+                    response.push_failed();
                 }
             }
         }

@@ -1,36 +1,14 @@
-//! Conversions from and to the types of the crate `aws_lambda_events`, for functions and tests that have them.
+//! Conversions to the types of the crate `aws_lambda_events`, for functions and tests that have them.
 
 use std::collections::HashMap;
 
-use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse, KinesisFirehoseResponseRecord};
+use aws_lambda_events::firehose::{KinesisFirehoseResponse, KinesisFirehoseResponseRecord};
 use base64_simd::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::event::text;
 use crate::transform::Transformed;
-
-/// The payload that [`Event::parse`](crate::Event::parse) reads as `event`.
-///
-/// ```
-/// use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse};
-/// use firehose_transform::{Event, Outcome, payload};
-///
-/// let event: KinesisFirehoseEvent = serde_json::from_str(
-///     r#"{"records":[{"recordId":"a","approximateArrivalTimestamp":1495072949453,"data":"aGk="}]}"#,
-/// )?;
-/// let payload = payload(&event)?;
-/// let transformed = Event::parse(&payload)?.transform(|record| Ok(Outcome::Ok(record.data().to_ascii_uppercase())));
-/// let response = KinesisFirehoseResponse::try_from(transformed)?;
-/// assert_eq!(response.records[0].data.0, b"HI");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// # Errors
-/// The event can't be serialised.
-pub fn payload(event: &KinesisFirehoseEvent) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(event)
-}
 
 /// A response has records of Amazon MSK, which `aws_lambda_events` has no type for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +40,22 @@ struct Metadata {
     partition_keys: HashMap<String, String>,
 }
 
+/// The payload of a typed event is its JSON.
+///
+/// ```
+/// use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse};
+/// use firehose_transform::{Event, Outcome};
+///
+/// let event: KinesisFirehoseEvent = serde_json::from_str(
+///     r#"{"records":[{"recordId":"a","approximateArrivalTimestamp":1495072949453,"data":"aGk="}]}"#,
+/// )?;
+/// let payload = serde_json::to_vec(&event)?;
+/// let transformed = Event::parse(&payload)?.transform(|record| Ok(Outcome::Ok(record.data().to_ascii_uppercase())));
+/// let response = KinesisFirehoseResponse::try_from(transformed)?;
+/// assert_eq!(response.records[0].data.0, b"HI");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// `aws_lambda_events` writes `data` and `metadata` for each record, also for those that failed, so a response that is nearly as long as
 /// the budget exceeds it after the conversion.
 impl TryFrom<Transformed> for KinesisFirehoseResponse {

@@ -55,7 +55,7 @@ fn function() {
                 }),
                 _ => Ok(event.transform(|record| match record.data() {
                     b"context" => {
-                        let time = invocation.time_left() > Duration::from_secs(29);
+                        let time = invocation.time_left() > Duration::from_secs(20);
                         Ok(Outcome::Ok(format!("{} {:?} {time}", invocation.request_id, invocation.trace_id).into()))
                     }
                     data => Ok(Outcome::Ok(data.to_ascii_uppercase())),
@@ -167,7 +167,7 @@ fn responses_and_errors_are_posted_to_their_invocation() {
             "error",
             json!({
                 "errorType": "NotAFirehoseEvent",
-                "errorMessage": "not a Firehose transformation event, which is an object with an array `records` of objects: another shape at line 1, column 2",
+                "errorMessage": "not a Firehose transformation event: no object with an array `records` of objects at line 1, column 2",
             }),
         ),
         // The function goes on after each of them.

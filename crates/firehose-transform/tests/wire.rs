@@ -1,4 +1,4 @@
-//! The crate agrees with `aws_lambda_events` on all events that both accept, and accepts all that the crate does.
+//! This crate accepts every event that `aws_lambda_events` accepts, and reads the same of it.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use firehose_transform::{Event, Outcome, Response, payload};
+use firehose_transform::{Event, Outcome, Response};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -110,7 +110,7 @@ fn assert_agreement(payload: &str) -> usize {
 
 /// What is converted to the types of `aws_lambda_events` and back is the same.
 fn assert_converted(event: &Event, expected: &KinesisFirehoseEvent) {
-    let payload = payload(expected).unwrap();
+    let payload = serde_json::to_vec(expected).unwrap();
     let converted = Event::parse(&payload).unwrap();
     let both = event.records().map(Result::unwrap).zip(converted.records().map(Result::unwrap));
     for (record, converted) in both {
@@ -174,7 +174,7 @@ proptest! {
         let event = Event::parse(payload.as_bytes()).unwrap();
         let mut response = Response::new(&event);
         for (_, lines, key) in &records {
-            response.ok(lines, [("key", key)]).unwrap();
+            response.push_ok(lines, [("key", key)]).unwrap();
         }
         let read: KinesisFirehoseResponse = serde_json::from_slice(&response.finish()).unwrap();
         prop_assert_eq!(read.records.len(), records.len());

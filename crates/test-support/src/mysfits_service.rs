@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -18,6 +19,8 @@ pub enum Response {
     With(u16, Vec<(&'static str, String)>, String),
     /// Responds after a delay.
     After(Duration, Box<Response>),
+    /// Responds once as many requests wait as the barrier counts.
+    Together(Arc<Barrier>, Box<Response>),
     /// Responds, then closes the connection unannounced, as for a stale connection.
     ThenClose(Box<Response>),
     /// Responds, then stays silent with the connection open, as if the host were gone.
@@ -68,6 +71,12 @@ impl Response {
     #[must_use]
     pub fn after_ms(self, ms: u64) -> Self {
         Self::After(Duration::from_millis(ms), Box::new(self))
+    }
+
+    /// This response once as many requests wait as `barrier` counts.
+    #[must_use]
+    pub fn together(self, barrier: &Arc<Barrier>) -> Self {
+        Self::Together(Arc::clone(barrier), Box::new(self))
     }
 }
 
@@ -265,6 +274,10 @@ async fn respond(connection: &mut impl Connection, response: Response) -> Option
         Response::With(status, headers, body) => write(connection, status, &headers, &body, body.len()).await,
         Response::After(delay, response) => {
             tokio::time::sleep(delay).await;
+            Box::pin(respond(connection, *response)).await
+        }
+        Response::Together(barrier, response) => {
+            barrier.wait().await;
             Box::pin(respond(connection, *response)).await
         }
         Response::ThenClose(response) => {

@@ -210,11 +210,11 @@ impl World {
     fn met(&self) -> [(&'static str, usize); 8] {
         let log = std::fs::read_to_string(self.folder.path().join("out/function.log")).unwrap_or_default();
         let events =
-            |what: &str| log.lines().filter(|line| line.contains("\"answered\"") && line.contains(what)).count();
+            |what: &str| log.lines().filter(|line| line.contains("\"succeeded\"") && line.contains(what)).count();
         [
             ("functions killed", self.functions_killed),
             ("events without a service", events("Connection refused")),
-            ("events with a service that hangs", events("GET /mysfits did not answer")),
+            ("events with a service that hangs", events("GET /mysfits did not respond")),
             ("times that the storage was gone", self.storage_gone),
             ("objects that hung", self.s3.met(Gate::Hangs)),
             ("objects refused", self.s3.met(Gate::Refuses)),

@@ -6,14 +6,14 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::reader::{Member, Members, Records};
+use super::reader::{Member, RecordMembers, Records};
 use super::record::Name;
 use super::{Event, EventError, Header};
 
 /// The event in `text`, and how many records exceed what any response can hold.
 pub(super) fn event(text: &str) -> Result<(Event<'_>, usize), EventError> {
     let Parsed { header, records } = serde_json::from_str(text).map_err(|error| EventError::Shape {
-        what: if error.is_data() { "another shape" } else { "invalid JSON" },
+        what: if error.is_data() { "no object with an array `records` of objects" } else { "invalid JSON" },
         line: error.line(),
         column: error.column(),
     })?;
@@ -78,7 +78,7 @@ impl<'de> Visitor<'de> for RecordsVisitor {
     }
 }
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for RecordMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(RecordVisitor)
     }
@@ -87,14 +87,14 @@ impl<'de> Deserialize<'de> for Members<'de> {
 struct RecordVisitor;
 
 impl<'de> Visitor<'de> for RecordVisitor {
-    type Value = Members<'de>;
+    type Value = RecordMembers<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a record")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut record = Members::default();
+        let mut record = RecordMembers::default();
         while let Some(Name(name)) = map.next_key()? {
             record.set(Member::named(&name), map.next_value::<&RawValue>()?.get());
         }

@@ -8,7 +8,7 @@ use crate::json::{Scanner, Shape, is_plain, members};
 
 /// The members of a record, as JSON, so that one of an unexpected type fails the record and not the batch.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Members<'a> {
+pub(super) struct RecordMembers<'a> {
     id: Option<&'a str>,
     data: Option<&'a str>,
     kafka_record_value: Option<&'a str>,
@@ -49,19 +49,19 @@ impl Member {
 
 /// What is known of how the records of an event are written.
 #[derive(Default)]
-pub(super) struct LearnedForm {
+pub(super) struct LearnedShape {
     /// Whether a record was looked at. Those of Kinesis and MSK have objects in them, so each is scanned.
     is_tried: bool,
-    form: Option<Form>,
+    shape: Option<RecordShape>,
 }
 
 /// How records are written whose values are strings and integers, as the first one of the event.
-struct Form {
+struct RecordShape {
     shape: Shape,
     members: Vec<Member>,
 }
 
-impl Form {
+impl RecordShape {
     fn of(record: &str) -> Option<Self> {
         let mut names = Vec::new();
         members(record, |name, _| names.push(Member::named(name)))?;
@@ -88,7 +88,7 @@ impl<'a> Records<'a> {
     }
 
     /// Decodes the record's data while it is in the CPU's cache.
-    pub(super) fn push(&mut self, members: &Members<'a>) -> Result<(), DataError> {
+    pub(super) fn push(&mut self, members: &RecordMembers<'a>) -> Result<(), DataError> {
         if self.kept.len() == MAX_RECORDS {
             self.unread += 1;
             return Ok(());
@@ -111,11 +111,11 @@ impl<'a> Records<'a> {
     }
 }
 
-impl<'a> Members<'a> {
+impl<'a> RecordMembers<'a> {
     /// Reads the record that `scanner` has next.
-    pub(super) fn scan(scanner: &mut Scanner<'a>, learned: &mut LearnedForm) -> Option<Self> {
+    pub(super) fn scan(scanner: &mut Scanner<'a>, learned: &mut LearnedShape) -> Option<Self> {
         let mut record = Self::default();
-        if let Some(Form { shape, members }) = &learned.form {
+        if let Some(RecordShape { shape, members }) = &learned.shape {
             let read = scanner.shaped(shape, |index, value| {
                 let member = members[index];
                 record.set(member, value);
@@ -133,8 +133,8 @@ impl<'a> Members<'a> {
             Some(())
         })?;
         if !learned.is_tried {
-            let form = Form::of(&start[..start.len() - scanner.rest().len()]);
-            *learned = LearnedForm { is_tried: true, form };
+            let shape = RecordShape::of(&start[..start.len() - scanner.rest().len()]);
+            *learned = LearnedShape { is_tried: true, shape };
         }
         Some(record)
     }

@@ -171,7 +171,7 @@ fn an_invalid_event_is_an_error() {
         assert!(message.starts_with("not a Firehose transformation event"), "{payload}: {message}");
     }
     for (payload, expected) in [
-        (&br#"{"records":"a visitor"}"#[..], "another shape at line 1, column 22"),
+        (&br#"{"records":"a visitor"}"#[..], "no object with an array `records` of objects at line 1, column 22"),
         (b"{\n\"records\":[}", "invalid JSON at line 2, column 12"),
         (b"{\n\"\xff", "invalid UTF-8 at line 2, column 2"),
     ] {
