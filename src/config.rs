@@ -7,6 +7,7 @@ mod auth;
 #[cfg(test)]
 mod documentation;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -83,6 +84,8 @@ pub enum LookupMode {
     List {
         /// The path of the list.
         list: String,
+        /// Where the array of items is in the response. Without it, the response is the array, or an object with exactly one.
+        array: Option<Field>,
         /// The path of an item.
         item: Option<String>,
     },
@@ -242,39 +245,60 @@ fn base_url(env: &Env) -> Result<Url, VariableError> {
 }
 
 fn lookup_mode(env: &Env) -> Result<LookupMode, VariableError> {
-    let list = path(env, "LOOKUP_LIST", "/mysfits", |path| !path.contains(KEY), "")?;
-    let item = path(env, "LOOKUP_ITEM", "/mysfits/{key}", |path| path.contains(KEY), " with {key}")?;
+    let list = list_path(env)?;
+    let item = item_path(env)?;
     let without = |mode: &str, path: &str| {
         let found = format!("{mode}, and {path} is {NONE}");
         VariableError::new("LOOKUP_MODE", found, format_args!("another mode, or a path in {path}"))
     };
     if env.choice("LOOKUP_MODE", &[("list", true), ("item", false)])? {
-        Ok(LookupMode::List { list: list.ok_or_else(|| without("list", "LOOKUP_LIST"))?, item })
+        let (list, array) = list.ok_or_else(|| without("list", "LOOKUP_LIST"))?;
+        Ok(LookupMode::List { list, array, item })
     } else {
         Ok(LookupMode::Item { item: item.ok_or_else(|| without("item", "LOOKUP_ITEM"))? })
     }
 }
 
-/// A path, with or without a query; `None` for `none`.
-fn path(
-    env: &Env,
-    variable: &str,
-    default: &str,
-    is_accepted: fn(&str) -> bool,
-    with: &str,
-) -> Result<Option<String>, VariableError> {
-    let text = env.text(variable)?.unwrap_or(default);
+/// The path of the list, and the JSON pointer in its fragment (RFC 6901, section 6, without percent-encoding).
+fn list_path(env: &Env) -> Result<Option<(String, Option<Field>)>, VariableError> {
+    const VARIABLE: &str = "LOOKUP_LIST";
+    let text = env.text(VARIABLE)?.unwrap_or("/mysfits");
     if text == NONE {
         return Ok(None);
     }
-    let is_path = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    if is_path && is_accepted(text) {
+    let (path, pointer) = text.split_once('#').map_or((text, None), |(path, pointer)| (path, Some(pointer)));
+    let parse = |pointer| is_path(pointer).then(|| Field::parse(&format!("array={pointer}"))).flatten();
+    let array = pointer.map(parse);
+    if !is_path(path) || path.contains(KEY) || array == Some(None) {
+        let accepted = format!(
+            "a path from /, of visible ASCII characters, with or without # and the JSON pointer of the array, or {NONE}"
+        );
+        return Err(VariableError::of_value(VARIABLE, &without_query(text), accepted));
+    }
+    Ok(Some((path.to_owned(), array.flatten())))
+}
+
+/// The path of an item, with or without a query; `None` for `none`.
+fn item_path(env: &Env) -> Result<Option<String>, VariableError> {
+    const VARIABLE: &str = "LOOKUP_ITEM";
+    let text = env.text(VARIABLE)?.unwrap_or("/mysfits/{key}");
+    if text == NONE {
+        return Ok(None);
+    }
+    if is_path(text) && text.contains(KEY) {
         return Ok(Some(text.to_owned()));
     }
-    // A query may have a secret.
-    let shown = text.split_once('?').map_or(text.to_owned(), |(path, _)| format!("{path}?… (not shown)"));
-    let accepted = format!("a path from /{with}, of visible ASCII characters and without a fragment, or {NONE}");
-    Err(VariableError::of_value(variable, &shown, accepted))
+    let accepted = format!("a path from / with {KEY}, of visible ASCII characters and without a fragment, or {NONE}");
+    Err(VariableError::of_value(VARIABLE, &without_query(text), accepted))
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
+}
+
+/// For messages: a query may have a secret.
+fn without_query(path: &str) -> Cow<'_, str> {
+    path.split_once('?').map_or(path.into(), |(path, _)| format!("{path}?… (not shown)").into())
 }
 
 fn list_key(env: &Env, key: &Field, mode: &LookupMode) -> Result<Option<Field>, VariableError> {

@@ -151,7 +151,7 @@ impl Lookup {
         }
         let mut cache = self.cache.lock().await;
         let mut results = match &self.mode {
-            LookupMode::List { list, item } => self.by_list(keys, list, item.as_deref(), &mut cache, client).await,
+            LookupMode::List { list, item, .. } => self.by_list(keys, list, item.as_deref(), &mut cache, client).await,
             LookupMode::Item { item } => {
                 self.by_items(keys, item, &mut cache.items, client, false, Duration::ZERO).await
             }

@@ -13,7 +13,7 @@ fn defaults() {
     assert_eq!((config.key, config.list_key), (Field::named("mysfitId"), Some(Field::named("mysfitId"))));
     assert_eq!((config.required_fields, config.partition_keys.len()), (vec![Field::named("userId")], 0));
     let (list, item) = ("/mysfits".to_owned(), "/mysfits/{key}".to_owned());
-    assert_eq!(config.lookup_mode, LookupMode::List { list, item: Some(item) });
+    assert_eq!(config.lookup_mode, LookupMode::List { list, array: None, item: Some(item) });
     assert_eq!((config.cache, config.stale), (Duration::from_secs(300), Duration::from_secs(86_400)));
     assert_eq!((config.timeout, config.concurrency), (Duration::from_secs(2), 32));
     assert!(matches!(config.auth, Auth::None));
@@ -89,10 +89,15 @@ fn an_invalid_value_is_reported_with_its_variable_and_what_is_accepted() {
         ("LOOKUP_KEY", &too_deep, FIELD),
         ("LOOKUP_LIST_KEY", "none", "a field, as LOOKUP_MODE is list"),
         ("LOOKUP_LIST", "mysfits", "a path from /"),
-        ("LOOKUP_LIST", "/mysfits#all", "a path from /"),
+        ("LOOKUP_LIST", "/mysfits#all", "the JSON pointer of the array"),
+        ("LOOKUP_LIST", "/mysfits#", "the JSON pointer of the array"),
+        ("LOOKUP_LIST", "/mysfits#/a#/b", "the JSON pointer of the array"),
+        ("LOOKUP_LIST", "/mysfits#/a~2", "the JSON pointer of the array"),
+        ("LOOKUP_LIST", "#/mysfits", "a path from /"),
         ("LOOKUP_LIST", "/mys fits", "a path from /"),
         ("LOOKUP_LIST", "/mysfits/{key}", "a path from /"),
         ("LOOKUP_ITEM", "/mysfits/", "with {key}"),
+        ("LOOKUP_ITEM", "/mysfits/{key}#/data", "without a fragment"),
         ("EVENT_FIELDS", "*,*", FIELD),
         ("EVENT_FIELDS", "id=/a,ID=/b", FIELD),
         ("EVENT_FIELDS", "none,", FIELD),
@@ -164,7 +169,11 @@ fn a_mode_needs_its_path() {
         ),
         (
             &[URL, ("LOOKUP_LIST", "/a?b=c"), ("LOOKUP_ITEM", "none")],
-            Ok(LookupMode::List { list: "/a?b=c".to_owned(), item: None }),
+            Ok(LookupMode::List { list: "/a?b=c".to_owned(), array: None, item: None }),
+        ),
+        (
+            &[URL, ("LOOKUP_LIST", "/a?b=c#/data/items"), ("LOOKUP_ITEM", "none")],
+            Ok(LookupMode::List { list: "/a?b=c".to_owned(), array: Field::parse("array=/data/items"), item: None }),
         ),
         (
             &[URL, ("LOOKUP_MODE", "item"), ("LOOKUP_LIST", "none")],

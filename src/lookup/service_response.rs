@@ -30,6 +30,8 @@ pub struct ItemFormat {
     selection: Selection,
     key: Option<usize>,
     attributes: Vec<Attribute>,
+    /// Finds the array of a list.
+    array: Option<(Selection, usize)>,
     /// Whether the list has all there is of an item, because items can't be requested.
     list_is_complete: bool,
 }
@@ -53,8 +55,16 @@ impl ItemFormat {
         });
         let attributes = attributes.collect();
         let key = config.list_key.as_ref().map(|field| selection.add(field));
+        let array = match &config.lookup_mode {
+            LookupMode::List { array: Some(array), .. } => {
+                let mut selection = Selection::new(true);
+                let slot = selection.add(array);
+                Some((selection, slot))
+            }
+            _ => None,
+        };
         let list_is_complete = matches!(config.lookup_mode, LookupMode::List { item: None, .. });
-        Self { selection, key, attributes, list_is_complete }
+        Self { selection, key, attributes, array, list_is_complete }
     }
 
     fn key<'a>(&self, found: &Found<'a>) -> Option<Cow<'a, str>> {
@@ -98,6 +108,11 @@ pub enum ServiceResponseError {
     /// The body is not JSON, or has another shape.
     #[error("a body that is not the service's JSON")]
     Shape,
+    /// There is no array where the configuration expects one.
+    #[error(
+        "a body without a list; accepted: an array of items, or an object with exactly one array, or an array at the pointer of LOOKUP_LIST"
+    )]
+    NoArray,
     /// The list exceeds [`MAX_LIST_HEAP_BYTES`].
     #[error("a list that takes more than {MAX_LIST_HEAP_BYTES} bytes of memory")]
     TooLarge,
@@ -266,22 +281,31 @@ fn offset_of(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }
 
-/// Parses the list: an array of items, or an object with exactly one array. `{}` has no items.
+/// Parses the list: the array that the configuration names; otherwise an array of items, or an object with exactly one array. `{}` has
+/// no items.
 ///
 /// An entry that has no key or is not an object is ignored: no event can name it.
 pub fn parse_list(body: &[u8], format: &ItemFormat) -> Result<List, ServiceResponseError> {
     let shape = |_| ServiceResponseError::Shape;
-    let items: &RawValue = if body.trim_ascii_start().starts_with(b"[") {
-        serde_json::from_slice(body).map_err(shape)?
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let items = if let Some((selection, slot)) = &format.array {
+        let mut found = Found::default();
+        selection.read(&mut json, &mut found).and_then(|()| json.end()).map_err(shape)?;
+        let items = found.get(*slot).map(|value| value.json).filter(|items| items.starts_with('['));
+        items.ok_or(ServiceResponseError::NoArray)?
+    } else if body.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice::<&RawValue>(body).map_err(shape)?.get()
     } else {
-        let mut json = serde_json::Deserializer::from_slice(body);
         let items = json.deserialize_map(OnlyArray).map_err(shape)?;
         json.end().map_err(shape)?;
-        let Some(items) = items else { return Ok(List::default()) };
-        items
+        match items {
+            Members::OneArray(items) => items,
+            Members::None => return Ok(List::default()),
+            Members::Others => return Err(ServiceResponseError::NoArray),
+        }
     };
-    let list = ListVisitor { format, body_bytes: items.get().len() };
-    serde_json::Deserializer::from_str(items.get()).deserialize_seq(list).map_err(shape)?
+    let list = ListVisitor { format, body_bytes: items.len() };
+    serde_json::Deserializer::from_str(items).deserialize_seq(list).map_err(shape)?
 }
 
 /// Parses an item: an object with that key, if items have one, and the attributes.
@@ -302,11 +326,17 @@ pub fn parse_item(body: &[u8], key: &str, format: &ItemFormat) -> Result<OwnedAt
     Ok(OwnedAttributes::new(members, ends))
 }
 
+enum Members<'a> {
+    /// Or one that is `null`: Go writes an empty list so.
+    None,
+    OneArray(&'a str),
+    Others,
+}
+
 struct OnlyArray;
 
 impl<'de> Visitor<'de> for OnlyArray {
-    /// `None` without members, or with one that is `null`: Go writes an empty list so.
-    type Value = Option<&'de RawValue>;
+    type Value = Members<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with a list")
@@ -321,11 +351,11 @@ impl<'de> Visitor<'de> for OnlyArray {
                 _ => others += 1,
             }
         }
-        match (array, arrays) {
-            (Some(_), 1) => Ok(array),
-            (None, _) if others == 0 && nulls <= 1 => Ok(None),
-            _ => Err(serde::de::Error::custom("not one list")),
-        }
+        Ok(match (array, arrays) {
+            (Some(array), 1) => Members::OneArray(array.get()),
+            (None, _) if others == 0 && nulls <= 1 => Members::None,
+            _ => Members::Others,
+        })
     }
 }
 

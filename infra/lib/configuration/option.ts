@@ -88,16 +88,24 @@ export const eventFields = list(
   outputName,
 )
 
-/** The path of a list, or with `{key}` of an item. The value is not shown, because a query may contain a secret. */
-export function path(key: '' | '{key}'): Option<string> {
-  return {
-    accepted: `a path from /${key && ` with ${key}`}, of visible ASCII characters and without a fragment, or none`,
-    parse: (value) => {
-      const isPath = /^\/[!"$-~]*$/.test(value) && value.includes('{key}') === (key !== '')
-      return isPath || value === 'none' ? value : undefined
-    },
-    secret: true,
-  }
+/** The path of a list, with the JSON pointer of its array as the fragment. The value is not shown, because a query may contain a secret. */
+export const listPath: Option<string> = {
+  accepted: 'a path from /, of visible ASCII characters, with or without # and the JSON pointer of the array, or none',
+  parse: (value) => {
+    const isPath = /^\/[!"$-~]*(#(\/([!"$-.0-}]|~[01])*){1,16})?$/.test(value) && !value.includes('{key}')
+    return isPath || value === 'none' ? value : undefined
+  },
+  secret: true,
+}
+
+/** The path of an item. The value is not shown, because a query may contain a secret. */
+export const itemPath: Option<string> = {
+  accepted: 'a path from / with {key}, of visible ASCII characters and without a fragment, or none',
+  parse: (value) => {
+    const isPath = /^\/[!"$-~]*$/.test(value) && value.includes('{key}')
+    return isPath || value === 'none' ? value : undefined
+  },
+  secret: true,
 }
 
 /** The processor's own rule. The value is not shown, because a URL with a user or a query may contain a password. */

@@ -74,16 +74,16 @@ fn lists() {
         ("<html>", Err(ServiceResponseError::Shape)),
         ("7", Err(ServiceResponseError::Shape)),
         ("[] x", Err(ServiceResponseError::Shape)),
-        (r#"{"message":"Internal server error"}"#, Err(ServiceResponseError::Shape)),
-        (r#"{"mysfits":[],"errors":[]}"#, Err(ServiceResponseError::Shape)),
-        (r#"{"mysfits":null,"errors":null}"#, Err(ServiceResponseError::Shape)),
-        (r#"{"mysfits":null,"error":"busy"}"#, Err(ServiceResponseError::Shape)),
+        (r#"{"message":"Internal server error"}"#, Err(ServiceResponseError::NoArray)),
+        (r#"{"mysfits":[],"errors":[]}"#, Err(ServiceResponseError::NoArray)),
+        (r#"{"mysfits":null,"errors":null}"#, Err(ServiceResponseError::NoArray)),
+        (r#"{"mysfits":null,"error":"busy"}"#, Err(ServiceResponseError::NoArray)),
         (r#"{"errors":[{"message":"busy"}]}"#, Err(ServiceResponseError::NoKeys)),
         (
             r#"[{"mysfitId":1.0},{"mysfitId":-0},{"mysfitId":1e3},{"mysfitId":null},7,[]]"#,
             Err(ServiceResponseError::NoKeys),
         ),
-        (r#"{"mysfits":{}}"#, Err(ServiceResponseError::Shape)),
+        (r#"{"mysfits":{}}"#, Err(ServiceResponseError::NoArray)),
         (r#"{"mysfits":[{"mysfitId":"a""#, Err(ServiceResponseError::Shape)),
     ] {
         let found = parse_list(body.as_bytes(), &wanted);
@@ -97,6 +97,25 @@ fn lists() {
             }
             (found, expected) => assert_eq!(found.as_ref().err(), expected.as_ref().err(), "{body}"),
         }
+    }
+}
+
+#[test]
+fn an_array_at_a_pointer() {
+    let wanted = format_of(&[("LOOKUP_LIST", "/mysfits#/data/items"), ("LOOKUP_ATTRIBUTES", "species")]);
+    for (body, expected) in [
+        (r#"{"data":{"items":[{"mysfitId":"a","species":"Yeti"}],"links":[]},"errors":[]}"#, Ok(1)),
+        (r#"{"Data":{"Items":[{"mysfitId":"a","species":"Yeti"}]}}"#, Err(ServiceResponseError::NoArray)),
+        (r#"{"data":{"items":[ ]}}"#, Ok(0)),
+        (r#"{"data":{"items":null}}"#, Err(ServiceResponseError::NoArray)),
+        (r#"{"data":{"items":{"mysfitId":"a"}}}"#, Err(ServiceResponseError::NoArray)),
+        (r#"{"items":[{"mysfitId":"a","species":"Yeti"}]}"#, Err(ServiceResponseError::NoArray)),
+        (r#"{"data":{"items":[{"id":"a"}]}}"#, Err(ServiceResponseError::NoKeys)),
+        (r#"{"data":{"items":[]}} x"#, Err(ServiceResponseError::Shape)),
+        ("[]", Err(ServiceResponseError::Shape)),
+        ("7", Err(ServiceResponseError::Shape)),
+    ] {
+        assert_eq!(parse_list(body.as_bytes(), &wanted).map(|list| list.len()), expected, "{body}");
     }
 }
 
