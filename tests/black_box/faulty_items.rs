@@ -6,7 +6,7 @@ use crate::faults::TIMEOUT;
 use crate::harness::{
     COCO, EVANGELINE, PAULY, UNKNOWN_ID, click, clicks_on, event, invoke, invoke_failing, once, processor,
 };
-use test_support::mysfits_service::{Request, Response, Service, healthy};
+use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService, healthy};
 
 #[tokio::test]
 async fn an_id_that_the_service_fails_for_fails_alone() {
@@ -15,7 +15,7 @@ async fn an_id_that_the_service_fails_for_fails_alone() {
         _ => healthy(request),
     };
     for env in [[("LOOKUP_MODE", "item"), TIMEOUT], [("LOOKUP_ATTRIBUTES", "age"), TIMEOUT]] {
-        let service = Service::start(sick).await;
+        let service = ScriptedMysfitsService::start(sick).await;
         let result = once(&service, &env, clicks_on(&[COCO, PAULY, EVANGELINE, PAULY])).await;
         assert_eq!(result.counts(), (2, 0, 2), "{env:?}");
         let expected = [("r1".to_owned(), "service_error".to_owned()), ("r3".to_owned(), "service_error".to_owned())];
@@ -50,7 +50,7 @@ async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_rarely_requested
     for species in [None, Some("1e400"), Some(r#""\ud800""#), Some(deep)] {
         for (lookup, first) in [("list", 2), ("item", 1)] {
             let name = format!("{species:?} by {lookup}");
-            let service = Service::start(with_a_sick_mysfit(species)).await;
+            let service = ScriptedMysfitsService::start(with_a_sick_mysfit(species)).await;
             let mut function = processor(&service, &[("LOOKUP_MODE", lookup)]).await;
             let result = invoke(&mut function, clicks_on(&[PAULY])).await;
             assert_eq!((result.counts(), service.paths().len()), ((0, 0, 1), first), "{name}");
@@ -106,7 +106,7 @@ async fn an_attribute_that_no_mysfit_has_is_no_outage() {
 
 #[tokio::test]
 async fn a_failing_mysfit_does_not_hide_an_outage_of_others() {
-    let service = Service::start(with_a_sick_mysfit(None)).await;
+    let service = ScriptedMysfitsService::start(with_a_sick_mysfit(None)).await;
     let mut function = processor(&service, &[("LOOKUP_MODE", "item")]).await;
     assert_eq!(invoke(&mut function, clicks_on(&[PAULY])).await.counts(), (0, 0, 1));
     assert_eq!(invoke(&mut function, clicks_on(&[UNKNOWN_ID])).await.counts(), (0, 0, 1));
