@@ -83,7 +83,7 @@ async fn an_attribute_that_no_mysfit_has_is_no_outage() {
     let mysfits = crate::harness::fixture_json("mysfits.json");
     let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
     for lookup in ["list", "item"] {
-        let service = Service::healthy().await;
+        let service = ScriptedMysfitsService::healthy().await;
         let env = [("LOOKUP_MODE", lookup), ("LOOKUP_ATTRIBUTES", "genus"), ("LOOKUP_CONCURRENCY", "1")];
         let mut function = processor(&service, &env).await;
         for _ in 0..2 {
@@ -127,7 +127,7 @@ async fn a_failing_mysfit_does_not_hide_an_outage_of_others() {
 
 #[tokio::test]
 async fn a_mysfit_that_lost_an_attribute_is_served_stale() {
-    let service = Service::healthy().await;
+    let service = ScriptedMysfitsService::healthy().await;
     let env = [("LOOKUP_MODE", "item"), ("LOOKUP_CACHE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[PAULY])).await;
