@@ -77,8 +77,11 @@ release-check: $(PYTHON_TOOLS)  ## Checks versions, packages and workflows; with
 
 # Cargo's tools stay: each is a folder of its own, and takes minutes to build.
 $(PYTHON_TOOLS): | needs-to-deploy
+	@if [ -e .venv/pyvenv.cfg ] && ! ls .venv/made-* >/dev/null 2>&1; then \
+		echo '.venv: found a virtual environment that make did not create; move it away, because make would replace it' >&2; exit 1; fi
 	mkdir -p .venv
 	find .venv/ -mindepth 1 -maxdepth 1 ! -name 'cargo-*' -exec rm -rf {} +
+	touch .venv/made-by-make
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.txt
 	touch $@

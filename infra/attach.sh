@@ -60,10 +60,10 @@ END
     # The delimiter follows what the function returns.
     others="$in_use[?Type!='Lambda' && Type!='AppendDelimiterToRecord']"
     last="$in_use[?Type=='AppendDelimiterToRecord']"
-    found=$(describe "[VersionId, Destinations[0].DestinationId, join(',', keys(Destinations[0])), $s3.RoleARN, $attached,
-        to_string($s3.ProcessingConfiguration || \`{\"Enabled\": false}\`),
+    found=$(describe "[VersionId, Destinations[0].DestinationId, join(',', keys(Destinations[0])), $s3.RoleARN, $s3.ErrorOutputPrefix,
+        $last | [0].Type, $attached, to_string($s3.ProcessingConfiguration || \`{\"Enabled\": false}\`),
         to_string({Enabled: \`true\`, Processors: [$others, \`[$processor]\`, $last][]})]") || exit 1
-    IFS=$tab read -r version destination kinds role function before after <<END
+    IFS=$tab read -r version destination kinds role errors delimiter function before after <<END
 $found
 END
     [ "$role" != None ] || fail "STREAM: found $stream with $kinds; accepted: a stream with an ExtendedS3DestinationDescription"
@@ -90,6 +90,8 @@ END
     else
         echo "This replaces $function, which is attached to $stream."
     fi
+    [ "$errors" != None ] || echo "$stream has no ErrorOutputPrefix: failed records go to the folder processing-failed/ next to the delivered ones."
+    [ "$delimiter" = None ] || echo "$stream appends a delimiter to each record, whose lines end in a newline already: objects will have empty lines."
     confirm "$after"
     [ -e "$file" ] || printf '%s\n' "$before" > "$file"
     aws firehose update-destination --cli-input-json "$request" || exit 1

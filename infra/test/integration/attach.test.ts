@@ -78,14 +78,16 @@ async function call(operation: string, input: Record<string, unknown>): Promise<
 
 const ROLE = 'arn:aws:iam::123456789012:role/service-role/firehose-role'
 
-async function create(stream: string, configuration?: unknown, RoleARN = ROLE): Promise<void> {
+const ERRORS = 'errors/!{firehose:error-output-type}/'
+
+async function create(stream: string, configuration?: unknown, RoleARN = ROLE, errors = ERRORS): Promise<void> {
   await call('CreateDeliveryStream', {
     DeliveryStreamName: stream,
     ExtendedS3DestinationConfiguration: {
       RoleARN,
       BucketARN: `arn:aws:s3:::${stream}`,
       BufferingHints: { IntervalInSeconds: 0, SizeInMBs: 1 },
-      ErrorOutputPrefix: 'errors/!{firehose:error-output-type}/',
+      ...(errors ? { ErrorOutputPrefix: errors } : {}),
       ...(configuration ? { ProcessingConfiguration: configuration } : {}),
     },
   })
@@ -178,6 +180,8 @@ test('it replaces another function, keeps other processors in their order, and r
   const attached = await attach('yes\n', ['processed'])
   assert.equal(attached.status, 0, attached.stderr)
   assert.match(attached.stdout, new RegExp(`^This replaces ${OTHER}, which is attached to processed\\.\n`))
+  assert.match(attached.stdout, /\nprocessed appends a delimiter to each record, .*: objects will have empty lines\.\n/)
+  assert.doesNotMatch(attached.stdout, /ErrorOutputPrefix/)
   const expected = (megabytes: string) => ({
     Enabled: true,
     Processors: [DECOMPRESSION, lambda(ALIAS, megabytes), DELIMITER],
@@ -193,6 +197,16 @@ test('it replaces another function, keeps other processors in their order, and r
   const undone = await attach('yes\n', ['--undo', 'processed'])
   assert.equal(undone.status, 0, undone.stderr)
   assert.deepEqual((await configuration('processed')).ProcessingConfiguration, original)
+})
+
+test('it says where failed records go without an error prefix', async () => {
+  await create('prefixless', undefined, ROLE, '')
+  const { status, stdout } = await attach('yes\n', ['prefixless'])
+  assert.equal(status, 0)
+  assert.match(
+    stdout,
+    /^No function .*\nprefixless has no ErrorOutputPrefix: failed records go to the folder processing-failed/,
+  )
 })
 
 test('processors that are not in use are not enabled', async () => {

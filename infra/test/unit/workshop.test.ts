@@ -71,6 +71,20 @@ test("the workshop's stream has an error output, and the buffer of the processor
   )
 })
 
+test('with SAM, the function and the stream get the same', () => {
+  const text = fenced(PAGE).find(({ language }) => language === 'yaml')!.text
+  const value = (name: string) =>
+    new RegExp(`\\b${name}:? (?:ParameterValue: )?'?([^\\s']+)`).exec(text.replaceAll(',', ':'))![1]
+  const { Handler, Runtime } = only(template, 'AWS::Lambda::Function')
+  const { ErrorOutputPrefix, ProcessingConfiguration } = only(template, 'AWS::KinesisFirehose::DeliveryStream')
+    .ExtendedS3DestinationConfiguration // prettier-ignore
+  assert.deepEqual(['Handler', 'Runtime', 'ErrorOutputPrefix'].map(value), [Handler, Runtime, ErrorOutputPrefix])
+  for (const { ParameterName, ParameterValue } of ProcessingConfiguration.Processors[0].Parameters.slice(1)) {
+    assert.equal(value(ParameterName), ParameterValue)
+  }
+  assert.ok(PAGE.includes(`fromAsset("../${value('CodeUri')}")`))
+})
+
 /** Each Korean page, and the English ones whose first parts it translates. */
 const KOREAN = readdirSync(file('.'))
   .concat(readdirSync(file('docs')).map((name) => `docs/${name}`))

@@ -37,7 +37,7 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "PATH", help_heading = "Function")]
     pub(super) function: Option<PathBuf>,
 
-    /// The mysfits service's base URL [default: a local service, which is started]
+    /// The service's base URL [default: a local service, which is started]
     #[arg(long, value_name = "URL", help_heading = "Service")]
     pub(super) service: Option<ServiceUrl>,
 

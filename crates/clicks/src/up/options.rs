@@ -84,7 +84,7 @@ pub(crate) struct PipelineOptions {
     #[serde(deserialize_with = "path")]
     pub(crate) web: Option<PathBuf>,
 
-    /// The mysfits service's base URL [default: a local service, which is started]
+    /// The service's base URL [default: a local service, which is started]
     #[arg(long, value_name = "URL", help_heading = "Service")]
     pub(crate) service: Option<ServiceUrl>,
 

@@ -64,6 +64,7 @@ fn the_recipes_of_the_documentation_work() {
         r#"{"orderId": "2026-1001", "productId": 7, "category": "tea"}"#,
         r#"{"orderId": "2026-1001", "productId": 7, "category": "tea"}"#,
         r#"{"orderId": "2026-1001", "productId": 7, "category": "tea"}"#,
+        r#"{"orderId": "2026-1001", "productId": 7, "category": "tea"}"#,
         r#"{"orderId": "2026-1001", "placedAt": "2026-11-29T08:15:00Z", "customer": {"id": "c-17", "country": "FR"}, "item": {"productId": 7, "quantity": 2}, "name": "Oolong, 100 g", "category": "tea"}"#,
         r#"{"orderId": "2026-1001", "category": "tea"}"#,
     ];
