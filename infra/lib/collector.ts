@@ -65,6 +65,12 @@ const METHODS = 'OPTIONS,POST,GET'
 /** The messages of one invocation: the default of an event source mapping for SQS. */
 const BATCH = 10
 
+/**
+ * The invocations for the queue at a time. While Kinesis throttles, each takes up to 25 s, and SQS would scale them up to 1,250 with a
+ * backlog ("Configuring scaling behavior for SQS event source mappings", AWS Lambda Developer Guide): all that other functions need.
+ */
+const QUEUE_CONCURRENCY = 50
+
 /** `POST /collect`: a function that selects fields of a body, a data stream, and delivery under `rawdata/`. */
 export class Collector extends Construct {
   readonly api: apigateway.RestApiBase
@@ -167,6 +173,7 @@ export class Collector extends Construct {
         target: deployed.alias,
         eventSourceArn: this.queue.queue.queueArn,
         batchSize: BATCH,
+        maxConcurrency: QUEUE_CONCURRENCY,
         reportBatchItemFailures: true,
       })
     }
