@@ -70,7 +70,7 @@ const otherOptions = {
   mysfitsService: flag,
   streamRoleName: text(/^[A-Za-z0-9_+=,.@-]{1,64}$/, 'the name of a role in IAM, without ARN and path'),
   lookupApiArn: text(
-    /^arn:aws[a-z-]*:(execute-api:[a-z0-9-]+:\d{12}:[A-Za-z0-9*]+(\/[^\s]*)?|lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_:-]+)$/,
+    /^arn:aws[a-z-]*:(execute-api:[a-z0-9-]+:\d{12}:[A-Za-z0-9]+(\/[^\s]*)?|lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_:-]+)$/,
     'the ARN of an API of API Gateway (arn:aws:execute-api:…), or of the function behind a function URL',
   ),
   lookupSubnets: list(text(/^subnet-[0-9a-f]{8,17}$/, ''), 'a comma-separated list of up to 16 subnet ids', 16),
