@@ -113,7 +113,9 @@ export function ingestContradictions(given: Given): [boolean, string][] {
     names.length * (RESOURCES.stream + silence) +
     processed.length +
     consumers.length * RESOURCES.queue
-  const forCollector = Object.keys(given).filter((name) => /^collector[A-Z]/.test(name))
+  const forCollector = Object.entries(given).flatMap(([name, value]) =>
+    /^collector[A-Z]/.test(name) && value !== undefined && value !== false ? name : [],
+  )
   return [
     [
       given.ingestAuthorization !== undefined && names.length === 0,

@@ -149,6 +149,8 @@ test('options that contradict each other are rejected', () => {
   ] as const) {
     assert.match(rejected({ ...SERVICE, ...context }), message)
   }
+  const lookupSecretArn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/key-a1B2c3'
+  readConfiguration({ lookupApiUrl: 'HTTPS://shop.example', lookupAuth: 'header', lookupSecretArn }, {})
   readConfiguration({ ...SERVICE, partitionKeys: 'species', destinationMb: 64, destinationSeconds: 60 }, {})
 })
 
