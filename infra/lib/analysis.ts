@@ -22,13 +22,10 @@ export interface AnalysisProps {
   readonly errorRetention?: Duration
   /** Delivered objects are Parquet instead of JSON lines. @default false */
   readonly parquet?: boolean
-  /**
-   * Athena cancels a query that reads more than this many GB, because reads are billed.
-   *
-   * @default 10
-   */
-  readonly scanLimitGb?: number
 }
+
+/** Athena cancels a query that reads more, because reads are billed. */
+const SCAN_LIMIT_BYTES = 10_000_000_000
 
 /** Tables over Firehose's objects, and an Athena work group with saved queries: clicks and failed records. */
 export class Analysis extends Construct {
@@ -68,7 +65,7 @@ export class Analysis extends Construct {
         [HOUR.name]: hours(props.errorRetention ?? DEFAULT_RETENTION.errors),
       },
     })
-    this.workGroup = this.athenaWorkGroup(props.queryResults, props.scanLimitGb ?? 10)
+    this.workGroup = this.athenaWorkGroup(props.queryResults)
     this.saveQueries(columns.map(({ name }) => name))
   }
 
@@ -88,7 +85,7 @@ export class Analysis extends Construct {
   }
 
   /** L1: aws-cdk-lib has no L2 for Athena. */
-  private athenaWorkGroup(queryResults: s3.IBucket, scanLimitGb: number): athena.CfnWorkGroup {
+  private athenaWorkGroup(queryResults: s3.IBucket): athena.CfnWorkGroup {
     return new athena.CfnWorkGroup(this, 'WorkGroup', {
       // A work group requires a name.
       name: Names.uniqueResourceName(this, { maxLength: 128, separator: '-' }),
@@ -99,7 +96,7 @@ export class Analysis extends Construct {
         enforceWorkGroupConfiguration: true,
         publishCloudWatchMetricsEnabled: true,
         requesterPaysEnabled: false,
-        bytesScannedCutoffPerQuery: scanLimitGb * 1_000_000_000,
+        bytesScannedCutoffPerQuery: SCAN_LIMIT_BYTES,
         engineVersion: { selectedEngineVersion: 'Athena engine version 3' },
         resultConfiguration: {
           outputLocation: `s3://${queryResults.bucketName}/`,

@@ -3,7 +3,7 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import type * as sns from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
-import { alarmRows, functionLimits, lateAfter, type Limits, type Thresholds } from './operations/alarms.ts'
+import { alarmRows, lateAfter, type Thresholds } from './operations/alarms.ts'
 import { drawDashboard } from './operations/dashboard.ts'
 import { metrics, type MonitoredResources } from './operations/metrics.ts'
 import { addPager } from './operations/pager.ts'
@@ -45,21 +45,11 @@ export class Operations extends Construct {
     if (props.alarmEmail) this.topic.addSubscription(new EmailSubscription(props.alarmEmail))
 
     const pipeline = metrics(props)
-    const rows = alarmRows(pipeline, limits(props), props.functionTimeout)
+    const late = lateAfter(props.destinationInterval)
+    const rows = alarmRows(pipeline, props.thresholds ?? {}, props.functionTimeout, late)
     const byId = addAlarms(this, rows, this.topic)
     this.alarms = [...byId.values()]
     this.pager = addPager(this, rows, byId, props.pagerTopic ?? this.topic)
     this.dashboard = drawDashboard(this, 'Dashboard', pipeline, byId)
-  }
-}
-
-function limits({ thresholds = {}, destinationInterval }: OperationsProps): Limits {
-  return {
-    ...functionLimits(thresholds),
-    edgeErrors: thresholds.edgeErrors ?? 5,
-    throttledRecords: thresholds.throttledRecords ?? 1,
-    freshness: thresholds.freshness ?? lateAfter(destinationInterval),
-    errorObjects: thresholds.errorObjects ?? 1,
-    silence: thresholds.silence,
   }
 }

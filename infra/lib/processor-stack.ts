@@ -3,7 +3,7 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import type { CfnDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
 import type { Construct } from 'constructs'
 import { ClickProcessor, type ClickProcessorProps } from './click-processor.ts'
-import { functionLimits, functionRows, type Thresholds } from './operations/alarms.ts'
+import { functionRows, type Thresholds } from './operations/alarms.ts'
 import { functionMetrics } from './operations/metrics.ts'
 import { addPager } from './operations/pager.ts'
 import { addAlarms } from './operations/raise.ts'
@@ -13,8 +13,8 @@ export interface ProcessorStackProps extends StackProps, AlarmTopicProps {
   readonly processor: ClickProcessorProps
   /** The name of the stream's role, without its path. The stack adds a permission to it, and nothing else. */
   readonly streamRoleName: string
-  /** Only those of the function are used. @default see {@link Thresholds} */
-  readonly thresholds?: Thresholds
+  /** @default see {@link Thresholds} */
+  readonly thresholds?: Pick<Thresholds, 'failedRecords'>
 }
 
 /** The processor for a stream that exists: the function with its alarms, which the stream's role may invoke. */
@@ -32,7 +32,7 @@ export class ProcessorStack extends Stack {
       ],
     })
 
-    const rows = functionRows(functionMetrics(processor.function), functionLimits(props.thresholds), processor.timeout)
+    const rows = functionRows(functionMetrics(processor.function), processor.timeout, props.thresholds?.failedRecords)
     const topic = alarmTopic(this, props)
     addPager(this, rows, addAlarms(this, rows, topic), pagerTopic(this, props, topic))
 

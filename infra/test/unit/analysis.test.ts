@@ -171,11 +171,6 @@ test('the work group sets the location and encryption of results, and the scan l
   })
 })
 
-test('the limit of what a query reads is a prop', () => {
-  const { WorkGroupConfiguration } = only(analysis({ scanLimitGb: 0.5 }).template, 'AWS::Athena::WorkGroup')
-  assert.equal(WorkGroupConfiguration.BytesScannedCutoffPerQuery, 500_000_000)
-})
-
 test('every saved query is bound to the work group and the database', () => {
   const { template } = analysis()
   const [workGroup] = Object.keys(template.findResources('AWS::Athena::WorkGroup'))
