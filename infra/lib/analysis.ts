@@ -5,8 +5,8 @@ import type * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { clickColumns, ERROR_TYPE, ERROR_TYPES, FAILED_RECORD_COLUMNS, HOUR } from './analysis/columns.ts'
 import { SAVED_QUERIES } from './analysis/queries.ts'
-import { DEFAULT_RETENTION } from './buckets.ts'
-import { HOURS, layout } from './layout.ts'
+import { HOURS, layout } from './bucket-layout.ts'
+import { DEFAULT_OBJECT_RETENTION } from './buckets.ts'
 import type { ProcessorSettings } from './processor-settings.ts'
 
 export interface AnalysisProps {
@@ -51,7 +51,7 @@ export class Analysis extends Construct {
       partitionKeys: [HOUR],
       dataFormat: props.parquet ? glue.DataFormat.PARQUET : glue.DataFormat.JSON,
       s3Prefix: layout.delivered,
-      partitionProjection: { [HOUR.name]: hours(props.deliveredRetention ?? DEFAULT_RETENTION.delivered) },
+      partitionProjection: { [HOUR.name]: hours(props.deliveredRetention ?? DEFAULT_OBJECT_RETENTION.delivered) },
     })
     this.failedRecordsTable = this.table('FailedRecords', props.bucket, {
       tableName: 'failed_records',
@@ -62,7 +62,7 @@ export class Analysis extends Construct {
       s3Prefix: layout.errors,
       partitionProjection: {
         [ERROR_TYPE.name]: glue.PartitionProjectionConfiguration.enum({ values: ERROR_TYPES }),
-        [HOUR.name]: hours(props.errorRetention ?? DEFAULT_RETENTION.errors),
+        [HOUR.name]: hours(props.errorRetention ?? DEFAULT_OBJECT_RETENTION.errors),
       },
     })
     this.workGroup = this.athenaWorkGroup(props.queryResults)

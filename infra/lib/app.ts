@@ -17,7 +17,7 @@ import { hasIngest } from './configuration/ingest.ts'
 import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
 import { ProcessorStack } from './processor-stack.ts'
-import type { StreamChoices } from './stream-ingest.ts'
+import type { IngestStreamProps } from './stream-ingest.ts'
 
 /** What every stack has in common. */
 interface Common {
@@ -197,7 +197,7 @@ function deployment({ region, terminationProtection }: Configuration): StackProp
 }
 
 /** The props of each stream. */
-function streams(configuration: Configuration): Record<string, StreamChoices> {
+function streams(configuration: Configuration): Record<string, IngestStreamProps> {
   const given = Object.entries(configuration.streams ?? {})
   return Object.fromEntries(
     given.map(([name, { retentionHours, ...others }]) => [name, { ...others, retention: hours(retentionHours) }]),

@@ -5,18 +5,18 @@ import type * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 import { ApiFirewall } from './api-firewall.ts'
 import { addFanOut } from './app/fan-out.ts'
+import { layout } from './bucket-layout.ts'
 import { IngestBuckets, type ObjectRetention } from './buckets.ts'
 import { Collector, type CollectorProps } from './collector.ts'
-import { layout } from './layout.ts'
 import { addIngestOperations } from './operations/ingest.ts'
 import { alarmTopic, type AlarmTopicProps, pagerTopic } from './operations/topic.ts'
 import type { S3DeliveryStreamProps } from './s3-delivery-stream.ts'
-import { type StreamChoices, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
+import { type IngestStreamProps, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
 
 /** The settings of each part; defaults are the parts' own. */
 export interface IngestStackProps extends StackProps, AlarmTopicProps {
   /** The services' streams by name. @default none */
-  readonly streams?: Readonly<Record<string, StreamChoices>>
+  readonly streams?: Readonly<Record<string, IngestStreamProps>>
   /** @default see {@link StreamIngestProps} */
   readonly authorization?: StreamIngestProps['authorization']
   /** What transforms the records of streams with `processor`. @default none: no stream may have `processor` */

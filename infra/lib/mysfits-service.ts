@@ -126,22 +126,22 @@ function httpApi(scope: Construct, service: lambda.IFunction, logRetention: logs
     stageName: '$default',
     autoDeploy: true,
     throttle: THROTTLE,
-    accessLogSettings: { destination: new apigateway.LogGroupLogDestination(logGroup), format: accessLogFormat() },
+    accessLogSettings: { destination: new apigateway.LogGroupLogDestination(logGroup), format: serviceLogFormat() },
   })
   return api
 }
 
-/** The route instead of path and query, and nothing that identifies the client. */
-function accessLogFormat(): AccessLogFormat {
+/** With the names of the edge's access log: the route instead of path and query, and nothing that identifies the client. */
+function serviceLogFormat(): AccessLogFormat {
   return AccessLogFormat.custom(
     JSON.stringify({
       requestId: AccessLogField.contextRequestId(),
-      time: AccessLogField.contextRequestTime(),
+      time: AccessLogField.contextRequestTimeEpoch(),
       route: AccessLogField.contextRouteKey(),
       status: AccessLogField.contextStatus(),
-      responseBytes: AccessLogField.contextResponseLength(),
-      latencyMs: AccessLogField.contextResponseLatency(),
-      integrationLatencyMs: AccessLogField.contextIntegrationLatency(),
+      responseLength: AccessLogField.contextResponseLength(),
+      responseLatency: AccessLogField.contextResponseLatency(),
+      integrationLatency: AccessLogField.contextIntegrationLatency(),
       integrationError: AccessLogField.contextIntegrationErrorMessage(),
     }),
   )

@@ -3,11 +3,11 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import type * as sns from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
+import { addAlarms } from './operations/add-alarms.ts'
 import { alarmRows, lateAfter, type Thresholds } from './operations/alarms.ts'
 import { drawDashboard } from './operations/dashboard.ts'
 import { metrics, type MonitoredResources } from './operations/metrics.ts'
 import { addPager } from './operations/pager.ts'
-import { addAlarms } from './operations/raise.ts'
 import { newAlarmTopic } from './operations/topic.ts'
 
 export interface OperationsProps extends MonitoredResources {

@@ -3,10 +3,10 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import type { CfnDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
 import type { Construct } from 'constructs'
 import { ClickProcessor, type ClickProcessorProps } from './click-processor.ts'
+import { addAlarms } from './operations/add-alarms.ts'
 import { functionRows, type Thresholds } from './operations/alarms.ts'
 import { functionMetrics } from './operations/metrics.ts'
 import { addPager } from './operations/pager.ts'
-import { addAlarms } from './operations/raise.ts'
 import { alarmTopic, type AlarmTopicProps, pagerTopic } from './operations/topic.ts'
 
 export interface ProcessorStackProps extends StackProps, AlarmTopicProps {

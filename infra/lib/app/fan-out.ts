@@ -1,8 +1,8 @@
 import { CfnOutput, type Stack } from 'aws-cdk-lib'
 import type * as sns from 'aws-cdk-lib/aws-sns'
 import { FanOut, type FanOutProps } from '../fan-out.ts'
-import { addAlarms } from '../operations/raise.ts'
-import { queueRows } from '../operations/services.ts'
+import { addAlarms } from '../operations/add-alarms.ts'
+import { queueRows } from '../operations/ingest-alarms.ts'
 
 /** Adds a {@link FanOut} of objects of `what` to a stack, with alarms on its queues and outputs for consumers. */
 export function addFanOut(stack: Stack, what: string, alarmTopic: sns.ITopic, props: FanOutProps): void {

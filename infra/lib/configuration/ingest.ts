@@ -1,12 +1,12 @@
 import { collectorFaults } from '../collector/settings.ts'
-import type { StreamChoices } from '../stream-ingest.ts'
+import type { IngestStreamProps } from '../stream-ingest.ts'
 import { nameFault, PARTITION_KEY_FIELD } from '../stream-ingest/rules.ts'
 import { json, object, shown } from './json.ts'
 import { suggestion } from './nearest.ts'
 import { flag, type Option, text, whole } from './option.ts'
 
 /** The options of one stream: its props, with a number of hours, and without those that are constructs. */
-export interface StreamOptions extends Omit<StreamChoices, 'dataStream' | 'retention'> {
+export interface StreamOptions extends Omit<IngestStreamProps, 'dataStream' | 'retention'> {
   readonly retentionHours?: number
 }
 

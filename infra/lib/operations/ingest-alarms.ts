@@ -3,8 +3,8 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import type { QueueWithDeadLetters } from '../queue.ts'
 import { type AlarmRow, AT_ONCE, EVEN_IF_LATE, LASTING, SERVER_ERRORS, silenceRow } from './alarms.ts'
+import { messageAge, type RequestMetrics, type StreamMetrics } from './ingest-metrics.ts'
 import { errorObjectRequests, type lambdaMetrics, period } from './metrics.ts'
-import { messageAge, type RequestMetrics, type StreamMetrics } from './service-metrics.ts'
 
 const { GREATER_THAN_THRESHOLD } = cloudwatch.ComparisonOperator
 
