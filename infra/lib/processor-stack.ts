@@ -1,7 +1,8 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
+import { Stack, type StackProps } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type { CfnDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
 import type { Construct } from 'constructs'
+import { addOutput } from './app/output.ts'
 import { ClickProcessor, type ClickProcessorProps } from './click-processor.ts'
 import { addAlarms } from './operations/add-alarms.ts'
 import { functionRows, type Thresholds } from './operations/alarms.ts'
@@ -36,17 +37,14 @@ export class ProcessorStack extends Stack {
     const topic = alarmTopic(this, props)
     addPager(this, rows, addAlarms(this, rows, topic), pagerTopic(this, props, topic))
 
-    this.output('FunctionName', processor.function.functionName, 'The processor')
-    this.output('StreamRoleName', streamRoleName, 'The role that may invoke the processor')
-    this.output(
+    addOutput(this, 'FunctionName', processor.function.functionName, 'The processor')
+    addOutput(this, 'StreamRoleName', streamRoleName, 'The role that may invoke the processor')
+    addOutput(
+      this,
       'LambdaProcessor',
       this.toJsonString(inApiCase(processor.cfnProcessor())),
       "The processor of a stream's ProcessingConfiguration, which infra/attach.sh adds",
     )
-  }
-
-  private output(id: string, value: string, description: string): void {
-    new CfnOutput(this, id, { value, description })
   }
 }
 

@@ -31,11 +31,15 @@ const consumers = list(
   'a comma-separated list of up to 32 different names, each 1 to 32 letters and digits, a letter first',
 )
 
-/** The processor's settings: their variables have the function's names. */
-const processorOptions = {
+/** The service of the lookups. */
+const serviceOptions = {
   lookupApiUrl: baseUrl,
   // The name in module 5 of the workshop.
   mysfitsApiUrl: baseUrl,
+}
+
+/** The processor's settings. */
+export const settingOptions = {
   lookupKey: field,
   lookupList: path(''),
   lookupListKey: field,
@@ -60,6 +64,9 @@ const processorOptions = {
   onUnknownKey: choice('fail', 'drop', 'pass'),
   onLookupUnavailable: choice('retry', 'fail', 'pass'),
 }
+
+/** The options of the processor: their variables have the function's names. */
+const processorOptions = { ...serviceOptions, ...settingOptions }
 
 /** All other options: their variables begin with `CLICK_STREAM_`. */
 const otherOptions = {

@@ -189,9 +189,9 @@ const long = 'n'.repeat(76)
 for (const [props, found] of [
   [{ name: 'a.b' }, "name: found Test-a.b; accepted: letters, digits, - and _, with the stack's name at most 80"],
   [{ name: long }, `name: found Test-${long}; accepted: letters, digits, - and _, with the stack's name at most 80`],
-  [{ maxReceiveCount: 0 }, 'maxReceiveCount: found 0; accepted: 1 to 1000'],
-  [{ maxReceiveCount: 1_001 }, 'maxReceiveCount: found 1001; accepted: 1 to 1000'],
-  [{ maxReceiveCount: 1.5 }, 'maxReceiveCount: found 1.5; accepted: a whole number'],
+  [{ maxReceiveCount: 0 }, 'maxReceiveCount: found 0; accepted: a whole number from 1 to 1000'],
+  [{ maxReceiveCount: 1_001 }, 'maxReceiveCount: found 1001; accepted: a whole number from 1 to 1000'],
+  [{ maxReceiveCount: 1.5 }, 'maxReceiveCount: found 1.5; accepted: a whole number from 1 to 1000'],
   [{ visibilityTimeout: Duration.hours(13) }, 'visibilityTimeout in seconds: found 46800; accepted: 0 to 43200'],
 ] as [Partial<QueueWithDeadLettersProps>, string][]) {
   test(`rejected: ${found}`, () =>

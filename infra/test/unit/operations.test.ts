@@ -6,7 +6,6 @@ import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as firehose from 'aws-cdk-lib/aws-kinesisfirehose'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as s3 from 'aws-cdk-lib/aws-s3'
-import * as sns from 'aws-cdk-lib/aws-sns'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { Operations, type OperationsProps } from '../../lib/operations.ts'
 import { lines, widgets } from '../support/dashboard.ts'
@@ -229,10 +228,7 @@ test('only alarms of this account may publish to the topic, over TLS', () => {
 })
 
 test('a given topic is used and not changed', () => {
-  const { template } = synthesised((stack) => {
-    const topic = sns.Topic.fromTopicArn(stack, 'Theirs', 'arn:aws:sns:eu-central-1:111122223333:theirs')
-    return build(stack, { topic })
-  })
+  const { template } = operations({ alarmTopicArn: 'arn:aws:sns:eu-central-1:111122223333:theirs' })
   template.resourceCountIs('AWS::SNS::Topic', 0)
   template.resourceCountIs('AWS::SNS::TopicPolicy', 0)
   const actions = ['arn:aws:sns:eu-central-1:111122223333:theirs']
