@@ -15,10 +15,7 @@ export interface Deployment {
   readonly remove: () => void
 }
 
-/**
- * The profile of deployments with settings that build in a fraction of the time. `commands.test.ts` and `profile.test.ts` check the
- * profile itself.
- */
+/** The profile of deployments with settings that build in a fraction of the time. `commands.test.ts` checks that it is used. */
 export const QUICK_BUILD = {
   CARGO_PROFILE_DIST_CODEGEN_UNITS: '4',
   CARGO_PROFILE_DIST_LTO: 'off',

@@ -5,9 +5,6 @@ import { processorSettings, readConfiguration } from '../../lib/configuration.ts
 import { environment } from '../../lib/processor-settings.ts'
 import { rejected, SERVICE } from '../support/configurations.ts'
 
-const FIELD =
-  'NAME or NAME=/json/pointer, with a name of 1 to 64 characters of [A-Za-z0-9_-] and a pointer of up to 16 parts'
-
 test('a path is one that the processor accepts, and is not shown', () => {
   const accepted = (key: string) => `a path from /${key}, of visible ASCII characters and without a fragment, or none`
   for (const [name, valid, invalid, key] of [
@@ -24,21 +21,6 @@ test('a path is one that the processor accepts, and is not shown', () => {
         `the context's ${name}: found an invalid value (not shown); accepted: ${accepted(key)}`,
       )
     }
-  }
-})
-
-test("the processor's messages have the same words", () => {
-  const source = ['field', 'config'].map((name) =>
-    readFileSync(new URL(`../../../src/${name}.rs`, import.meta.url), 'utf8'),
-  )
-  for (const words of [
-    FIELD,
-    'a comma-separated list of up to {MAX_NAMES} different fields, each {field}',
-    'a path from /{with}, of visible ASCII characters and without a fragment, or {NONE}',
-    'two different values',
-    'output fields whose names differ in more than case',
-  ]) {
-    assert.ok(source.join('').includes(words), words)
   }
 })
 
