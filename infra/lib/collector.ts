@@ -66,10 +66,16 @@ const METHODS = 'OPTIONS,POST,GET'
 const BATCH = 10
 
 /**
- * The invocations for the queue at a time. While Kinesis throttles, each takes up to 25 s, and SQS would scale them up to 1,250 with a
- * backlog ("Configuring scaling behavior for SQS event source mappings", AWS Lambda Developer Guide): all that other functions need.
+ * The invocations for the queue at a time, from SQS's minimum. While Kinesis throttles, each takes up to 25 s, and without a maximum a
+ * backlog has up to 1,250, more than all functions of an account share ("Configuring scaling behavior for SQS event source mappings",
+ * AWS Lambda Developer Guide).
  */
-const QUEUE_CONCURRENCY = 50
+const QUEUE_CONCURRENCY = { min: 2, max: 50 }
+
+/** Above the function's reserved concurrency, Lambda may throttle messages (the same page). */
+function queueConcurrency(reserved = QUEUE_CONCURRENCY.max): number {
+  return Math.max(QUEUE_CONCURRENCY.min, Math.min(QUEUE_CONCURRENCY.max, reserved))
+}
 
 /** `POST /collect`: a function that selects fields of a body, a data stream, and delivery under `rawdata/`. */
 export class Collector extends Construct {
@@ -173,7 +179,7 @@ export class Collector extends Construct {
         target: deployed.alias,
         eventSourceArn: this.queue.queue.queueArn,
         batchSize: BATCH,
-        maxConcurrency: QUEUE_CONCURRENCY,
+        maxConcurrency: queueConcurrency(options.reservedConcurrentExecutions),
         reportBatchItemFailures: true,
       })
     }

@@ -197,6 +197,18 @@ test('by default, requests and messages that all take as long as possible leave 
   assert.ok(most <= 0.65 * 1000, `${most}`)
 })
 
+for (const [reservedConcurrentExecutions, expected] of [
+  [1, 2],
+  [10, 10],
+  [100, 50],
+] as const) {
+  test(`the queue has ${expected} executions at a time with a reserved concurrency of ${reservedConcurrentExecutions}`, () => {
+    const { template } = collector({ queue: true, reservedConcurrentExecutions })
+    const { ScalingConfig } = only(template, 'AWS::Lambda::EventSourceMapping')
+    assert.deepEqual(ScalingConfig, { MaximumConcurrency: expected })
+  })
+}
+
 test('concurrency is reserved only if a prop says how much: accounts with a low quota have none to spare', () => {
   assert.equal(plain.fn.ReservedConcurrentExecutions, undefined)
   assert.equal(collector({ reservedConcurrentExecutions: 50 }).fn.ReservedConcurrentExecutions, 50)
