@@ -5,8 +5,8 @@ import type * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { clickColumns, ERROR_TYPE, ERROR_TYPES, FAILED_RECORD_COLUMNS, HOUR } from './analysis/columns.ts'
 import { SAVED_QUERIES } from './analysis/queries.ts'
-import { DEFAULT_RETENTION } from './buckets.ts'
-import { HOURS, layout } from './layout.ts'
+import { HOURS, layout } from './bucket-layout.ts'
+import { DEFAULT_OBJECT_RETENTION } from './buckets.ts'
 import type { ProcessorSettings } from './processor-settings.ts'
 
 export interface AnalysisProps {
@@ -22,13 +22,10 @@ export interface AnalysisProps {
   readonly errorRetention?: Duration
   /** Delivered objects are Parquet instead of JSON lines. @default false */
   readonly parquet?: boolean
-  /**
-   * Athena cancels a query that reads more than this many GB, because reads are billed.
-   *
-   * @default 10
-   */
-  readonly scanLimitGb?: number
 }
+
+/** Athena cancels a query that reads more, because reads are billed. */
+const SCAN_LIMIT_BYTES = 10_000_000_000
 
 /** Tables over Firehose's objects, and an Athena work group with saved queries: clicks and failed records. */
 export class Analysis extends Construct {
@@ -54,7 +51,7 @@ export class Analysis extends Construct {
       partitionKeys: [HOUR],
       dataFormat: props.parquet ? glue.DataFormat.PARQUET : glue.DataFormat.JSON,
       s3Prefix: layout.delivered,
-      partitionProjection: { [HOUR.name]: hours(props.deliveredRetention ?? DEFAULT_RETENTION.delivered) },
+      partitionProjection: { [HOUR.name]: hours(props.deliveredRetention ?? DEFAULT_OBJECT_RETENTION.delivered) },
     })
     this.failedRecordsTable = this.table('FailedRecords', props.bucket, {
       tableName: 'failed_records',
@@ -65,10 +62,10 @@ export class Analysis extends Construct {
       s3Prefix: layout.errors,
       partitionProjection: {
         [ERROR_TYPE.name]: glue.PartitionProjectionConfiguration.enum({ values: ERROR_TYPES }),
-        [HOUR.name]: hours(props.errorRetention ?? DEFAULT_RETENTION.errors),
+        [HOUR.name]: hours(props.errorRetention ?? DEFAULT_OBJECT_RETENTION.errors),
       },
     })
-    this.workGroup = this.athenaWorkGroup(props.queryResults, props.scanLimitGb ?? 10)
+    this.workGroup = this.athenaWorkGroup(props.queryResults)
     this.saveQueries(columns.map(({ name }) => name))
   }
 
@@ -88,7 +85,7 @@ export class Analysis extends Construct {
   }
 
   /** L1: aws-cdk-lib has no L2 for Athena. */
-  private athenaWorkGroup(queryResults: s3.IBucket, scanLimitGb: number): athena.CfnWorkGroup {
+  private athenaWorkGroup(queryResults: s3.IBucket): athena.CfnWorkGroup {
     return new athena.CfnWorkGroup(this, 'WorkGroup', {
       // A work group requires a name.
       name: Names.uniqueResourceName(this, { maxLength: 128, separator: '-' }),
@@ -99,7 +96,7 @@ export class Analysis extends Construct {
         enforceWorkGroupConfiguration: true,
         publishCloudWatchMetricsEnabled: true,
         requesterPaysEnabled: false,
-        bytesScannedCutoffPerQuery: scanLimitGb * 1_000_000_000,
+        bytesScannedCutoffPerQuery: SCAN_LIMIT_BYTES,
         engineVersion: { selectedEngineVersion: 'Athena engine version 3' },
         resultConfiguration: {
           outputLocation: `s3://${queryResults.bucketName}/`,

@@ -5,6 +5,7 @@ import type { AliasedFunctionOptions, Network } from './aliased-function.ts'
 import { artifactCode } from './app/artifact.ts'
 import { builtCode, type CodeOf, type FunctionName } from './app/code.ts'
 import type { ObjectRetention } from './buckets.ts'
+import type { ClickProcessorProps } from './click-processor.ts'
 import { ClickStreamStack } from './click-stream-stack.ts'
 import {
   type Configuration,
@@ -16,14 +17,16 @@ import {
 import { hasIngest } from './configuration/ingest.ts'
 import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
+import type { AlarmOptions } from './operations.ts'
 import { ProcessorStack } from './processor-stack.ts'
-import type { StreamChoices } from './stream-ingest.ts'
+import type { IngestStreamProps } from './stream-ingest.ts'
 
 /** What every stack has in common. */
 interface Common {
+  readonly configuration: Configuration
   readonly stackName: string
   /** A function's code, and the architecture that it is for. */
-  readonly machine: (name: FunctionName) => Pick<AliasedFunctionOptions, 'code' | 'architecture'>
+  readonly codeFor: (name: FunctionName) => Pick<AliasedFunctionOptions, 'code' | 'architecture'>
 }
 
 /**
@@ -43,63 +46,47 @@ export function clickStream(
   const { artifact } = configuration
   const architecture = configuration.architecture === 'x86_64' ? lambda.Architecture.X86_64 : lambda.Architecture.ARM_64
   const common: Common = {
+    configuration,
     stackName: configuration.stackName ?? 'ClickStream',
-    machine: (name) => ({
+    codeFor: (name) => ({
       code: artifact ? artifactCode(artifact, name, architecture) : codeOf(name, architecture),
       architecture,
     }),
   }
-  const click = hasClickStream(configuration) ? clicks(app, configuration, common) : undefined
-  if (hasIngest(configuration)) ingest(app, configuration, common, click)
+  const click = hasClickStream(configuration) ? addClicks(app, common) : undefined
+  if (hasIngest(configuration)) addIngest(app, common, click)
   for (const [key, value] of Object.entries(configuration.tags ?? {})) Tags.of(app).add(key, value)
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
 }
 
 /** Adds the click stream, with the service if it is deployed, and the processor alone if a stream that exists has it. */
-function clicks(app: App, configuration: Configuration, { stackName, machine }: Common): ClickStreamStack {
-  const service = configuration.mysfitsService
-    ? new MysfitsServiceStack(app, 'MysfitsService', {
-        ...machine('mysfits-service'),
-        ...deployment(configuration),
-        stackName: `${stackName}-MysfitsService`,
-        description: 'The mysfits service of the click stream: GET /mysfits over DynamoDB.',
-        logRetention: configuration.logDays,
-        tracing: configuration.tracing,
-      })
-    : undefined
-  const settings = processorSettings(configuration)
-  const processor = () => ({
-    ...machine('click-processor'),
-    lookupApiUrl: service?.url ?? serviceUrl(configuration) ?? '',
-    lookupApiArn: configuration.lookupApiArn,
-    settings,
-    network: network(configuration),
-    memorySize: configuration.memoryMb,
-    timeout: seconds(configuration.timeoutSeconds),
-    reservedConcurrentExecutions: configuration.reservedConcurrency,
-    tracing: configuration.tracing,
-    logLevel: configuration.logLevel && lambda.ApplicationLogLevel[configuration.logLevel],
+function addClicks(app: App, common: Common): ClickStreamStack {
+  const { configuration } = common
+  const url = configuration.mysfitsService ? addMysfitsService(app, common).url : (serviceUrl(configuration) ?? '')
+  const stack = addClickStream(app, common, url)
+  if (configuration.streamRoleName !== undefined) addProcessor(app, common, url, configuration.streamRoleName)
+  return stack
+}
+
+function addMysfitsService(app: App, { configuration, stackName, codeFor }: Common): MysfitsServiceStack {
+  return new MysfitsServiceStack(app, 'MysfitsService', {
+    ...codeFor('mysfits-service'),
+    ...deployment(configuration),
+    stackName: `${stackName}-MysfitsService`,
+    description: 'The mysfits service of the click stream: GET /mysfits over DynamoDB.',
     logRetention: configuration.logDays,
-    bufferSize: mebibytes(configuration.bufferMb),
-    bufferInterval: seconds(configuration.bufferSeconds),
-    retries: configuration.retries,
+    tracing: configuration.tracing,
   })
-  const alarms = {
-    alarmTopicArn: configuration.alarmTopicArn,
-    alarmEmail: configuration.alarmEmail,
-    pagerTopicArn: configuration.pagerTopicArn,
-    thresholds: {
-      failedRecords: configuration.alarmFailedRecords,
-      errorObjects: configuration.alarmErrorObjects,
-      silence: hours(configuration.alarmSilenceHours),
-    },
-  }
-  const stack = new ClickStreamStack(app, 'ClickStream', {
+}
+
+function addClickStream(app: App, common: Common, url: string): ClickStreamStack {
+  const { configuration, stackName } = common
+  return new ClickStreamStack(app, 'ClickStream', {
     ...deployment(configuration),
     stackName,
     description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
-    processor: processor(),
-    ...alarms,
+    processor: processorProps(common, url),
+    ...alarms(configuration),
     stream: {
       ...delivery(configuration),
       sourceBackup: configuration.sourceBackup,
@@ -118,27 +105,43 @@ function clicks(app: App, configuration: Configuration, { stackName, machine }: 
     keepOwnAlarmTopic: hasIngest(configuration),
     fanOut: configuration.fanOut,
   })
-  if (configuration.streamRoleName !== undefined) {
-    new ProcessorStack(app, 'Processor', {
-      ...deployment(configuration),
-      stackName: `${stackName}-Processor`,
-      description:
-        'The click processor alone, for an Amazon Data Firehose stream that exists: infra/attach.sh attaches it.',
-      processor: processor(),
-      ...alarms,
-      streamRoleName: configuration.streamRoleName,
-    })
+}
+
+function addProcessor(app: App, common: Common, url: string, streamRoleName: string): void {
+  const { configuration, stackName } = common
+  new ProcessorStack(app, 'Processor', {
+    ...deployment(configuration),
+    stackName: `${stackName}-Processor`,
+    description:
+      'The click processor alone, for an Amazon Data Firehose stream that exists: infra/attach.sh attaches it.',
+    processor: processorProps(common, url),
+    ...alarms(configuration),
+    streamRoleName,
+  })
+}
+
+/** The props of a processor with the service at `url`. Each stack needs its own: CDK allows an asset in one stack only. */
+function processorProps({ configuration, codeFor }: Common, lookupApiUrl: string): ClickProcessorProps {
+  return {
+    ...codeFor('click-processor'),
+    lookupApiUrl,
+    lookupApiArn: configuration.lookupApiArn,
+    settings: processorSettings(configuration),
+    network: network(configuration),
+    memorySize: configuration.memoryMb,
+    timeout: seconds(configuration.timeoutSeconds),
+    reservedConcurrentExecutions: configuration.reservedConcurrency,
+    tracing: configuration.tracing,
+    logLevel: configuration.logLevel && lambda.ApplicationLogLevel[configuration.logLevel],
+    logRetention: configuration.logDays,
+    bufferSize: mebibytes(configuration.bufferMb),
+    bufferInterval: seconds(configuration.bufferSeconds),
+    retries: configuration.retries,
   }
-  return stack
 }
 
 /** Adds the other ingestion paths. With the click stream, they share its processor and its alarm topic. */
-function ingest(
-  app: App,
-  configuration: Configuration,
-  { stackName, machine }: Common,
-  click?: ClickStreamStack,
-): void {
+function addIngest(app: App, { configuration, stackName, codeFor }: Common, click?: ClickStreamStack): void {
   const { collectorHashKeySecret, collectorHashKeySecretVersion } = configuration
   const stack = new IngestStack(app, 'Ingest', {
     ...deployment(configuration),
@@ -149,7 +152,7 @@ function ingest(
     processor: click?.processor,
     collector: configuration.collector
       ? {
-          ...machine('click-collector'),
+          ...codeFor('click-collector'),
           settings: {
             fields: configuration.collectorFields,
             partitionKeyField: configuration.collectorPartitionKeyField,
@@ -196,8 +199,22 @@ function deployment({ region, terminationProtection }: Configuration): StackProp
   return { env: { region }, terminationProtection }
 }
 
+/** The topics and thresholds of the click stream's alarms, and of the processor's. */
+function alarms(configuration: Configuration): AlarmOptions {
+  return {
+    alarmTopicArn: configuration.alarmTopicArn,
+    alarmEmail: configuration.alarmEmail,
+    pagerTopicArn: configuration.pagerTopicArn,
+    thresholds: {
+      failedRecords: configuration.alarmFailedRecords,
+      errorObjects: configuration.alarmErrorObjects,
+      silence: hours(configuration.alarmSilenceHours),
+    },
+  }
+}
+
 /** The props of each stream. */
-function streams(configuration: Configuration): Record<string, StreamChoices> {
+function streams(configuration: Configuration): Record<string, IngestStreamProps> {
   const given = Object.entries(configuration.streams ?? {})
   return Object.fromEntries(
     given.map(([name, { retentionHours, ...others }]) => [name, { ...others, retention: hours(retentionHours) }]),

@@ -1,11 +1,11 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
+import { layout } from './bucket-layout.ts'
 import { check, type Fault } from './check.ts'
-import { layout } from './layout.ts'
 
 /** The default retention. */
-export const DEFAULT_RETENTION = { delivered: Duration.days(365), errors: Duration.days(730) } as const
+export const DEFAULT_OBJECT_RETENTION = { delivered: Duration.days(365), errors: Duration.days(730) } as const
 
 /** How long objects are kept, in whole days: the unit of lifecycle rules. */
 export interface ObjectRetention {
@@ -64,7 +64,7 @@ export class ClickBuckets extends Construct {
       serverAccessLogsPrefix: 'query-results/',
       lifecycleRules: [
         {
-          id: 'answers',
+          id: 'query-results',
           expiration: queryResultRetention,
           abortIncompleteMultipartUploadAfter: Duration.days(1),
         },
@@ -111,11 +111,11 @@ function forOtherObjects(kept: Retention): s3.LifecycleRule {
 type Retention = ReturnType<typeof retention>
 
 function retention({
-  deliveredRetention: delivered = DEFAULT_RETENTION.delivered,
+  deliveredRetention: delivered = DEFAULT_OBJECT_RETENTION.delivered,
   errorRetention,
   accessLogRetention: accessLogs = Duration.days(90),
 }: ObjectRetention) {
-  const errors = errorRetention ?? longest(DEFAULT_RETENTION.errors, delivered.plus(delivered))
+  const errors = errorRetention ?? longest(DEFAULT_OBJECT_RETENTION.errors, delivered.plus(delivered))
   return { delivered, errors, accessLogs }
 }
 
@@ -181,7 +181,7 @@ function deliveredBucket(
         noncurrentVersionExpiration: NONCURRENT_VERSIONS_KEPT,
       })),
       {
-        id: 'left-overs',
+        id: 'incomplete-uploads',
         abortIncompleteMultipartUploadAfter: Duration.days(7),
         expiredObjectDeleteMarker: true,
       },

@@ -58,7 +58,7 @@ export class ClickProcessor extends AliasedFunction implements firehose.IDataPro
       },
       statements: [
         ...(settings.lookupSecretArn ? [allow('secretsmanager:GetSecretValue', settings.lookupSecretArn)] : []),
-        ...(settings.lookupAuth === 'iam' ? [invoke(scope, lookupApiUrl, lookupApiArn)] : []),
+        ...(settings.lookupAuth === 'iam' ? invoke(scope, lookupApiUrl, lookupApiArn) : []),
       ],
     })
     this.timeout = options.timeout ?? Duration.seconds(30)
@@ -144,14 +144,19 @@ function allow(action: string, resource: string): iam.PolicyStatement {
 }
 
 /**
- * A function URL needs two actions (AWS Lambda Developer Guide, "Control access to Lambda function URLs"). In an API of API Gateway, the
- * role may send GET requests to one stage.
+ * A function URL needs two actions, of which one without a condition would allow more: to invoke the function directly (AWS Lambda
+ * Developer Guide, "Control access to Lambda function URLs"). In an API of API Gateway, the role may send GET requests to one stage.
  */
-function invoke(scope: Construct, url: string, arn: string | undefined): iam.PolicyStatement {
+function invoke(scope: Construct, url: string, arn: string | undefined): iam.PolicyStatement[] {
   // The ARN of a function in the same app is known only at deployment, while CDK joins that of an API from readable parts.
-  if (arn !== undefined && !arn.includes(':execute-api:'))
-    return new iam.PolicyStatement({ actions: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'], resources: [arn] })
-  return allow('execute-api:Invoke', arn ?? apiArn(scope, url))
+  if (arn !== undefined && !arn.includes(':execute-api:')) {
+    const conditions = { Bool: { 'lambda:InvokedViaFunctionUrl': 'true' } }
+    return [
+      allow('lambda:InvokeFunctionUrl', arn),
+      new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [arn], conditions }),
+    ]
+  }
+  return [allow('execute-api:Invoke', arn ?? apiArn(scope, url))]
 }
 
 function apiArn(scope: Construct, url: string): string {

@@ -1,22 +1,22 @@
-import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib'
-import * as sns from 'aws-cdk-lib/aws-sns'
+import { Stack, type StackProps, Validations } from 'aws-cdk-lib'
+import type * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 import { Analysis } from './analysis.ts'
 import { ApiFirewall } from './api-firewall.ts'
 import { addFanOut } from './app/fan-out.ts'
+import { addOutput } from './app/output.ts'
+import { layout } from './bucket-layout.ts'
 import { ClickBuckets, type ClickBucketsProps } from './buckets.ts'
 import { ClickProcessor, type ClickProcessorProps } from './click-processor.ts'
 import { Edge, type EdgeProps } from './edge.ts'
-import { layout } from './layout.ts'
-import { Operations } from './operations.ts'
-import type { Thresholds } from './operations/alarms.ts'
+import { type AlarmOptions, Operations } from './operations.ts'
 import { S3DeliveryStream, type S3DeliveryStreamProps } from './s3-delivery-stream.ts'
 
 /** The firewall's limit of a body: the longest click has 1.6 KiB. */
 const MAX_CLICK_BYTES = 8192
 
 /** The settings of each part; defaults are the parts' own. */
-export interface ClickStreamStackProps extends StackProps {
+export interface ClickStreamStackProps extends StackProps, AlarmOptions {
   readonly processor: ClickProcessorProps
   /** @default see {@link S3DeliveryStreamProps} */
   readonly stream?: Omit<S3DeliveryStreamProps, 'bucket' | 'processor' | 'partitionKeys' | 'parquetTable'>
@@ -28,16 +28,6 @@ export interface ClickStreamStackProps extends StackProps {
   readonly firewallRequests?: number
   /** How long objects are kept. @default see {@link ClickBucketsProps} */
   readonly storage?: ClickBucketsProps
-  /** The topic of the alarms. @default a new topic */
-  readonly alarmTopicArn?: string
-  /** The topic of the pager. @default the topic of the alarms */
-  readonly pagerTopicArn?: string
-  /** Creates the stack's own topic even if `alarmTopicArn` is given, because another stack may still import it. @default false */
-  readonly keepOwnAlarmTopic?: boolean
-  /** @default see {@link Thresholds} */
-  readonly thresholds?: Thresholds
-  /** The e-mail address that subscribes to the stack's topic. @default none */
-  readonly alarmEmail?: string
   /** Consumers: each gets a queue with a notification per object of clicks. @default no fan-out */
   readonly fanOut?: string[]
 }
@@ -88,10 +78,10 @@ export class ClickStreamStack extends Stack {
       bucket: storage.bucket,
       functionTimeout: processor.timeout,
       destinationInterval: stream.bufferingInterval,
-      topic: props.alarmTopicArn ? sns.Topic.fromTopicArn(this, 'AlarmTopic', props.alarmTopicArn) : undefined,
-      keepOwnTopic: props.keepOwnAlarmTopic,
-      pagerTopic: props.pagerTopicArn ? sns.Topic.fromTopicArn(this, 'PagerTopic', props.pagerTopicArn) : undefined,
+      alarmTopicArn: props.alarmTopicArn,
       alarmEmail: props.alarmEmail,
+      pagerTopicArn: props.pagerTopicArn,
+      keepOwnAlarmTopic: props.keepOwnAlarmTopic,
       thresholds: props.thresholds,
     })
 
@@ -110,14 +100,10 @@ export class ClickStreamStack extends Stack {
       id: 'CloudFormation-Validate::W7001',
       reason: "The L2 DeliveryStream adds a mapping of Firehose's addresses, which only destinations in a VPC use.",
     })
-    this.output('ClicksUrl', edge.clicksUrl, 'The URL for clicks: clicksUrl in config.json of the page')
-    this.output('StreamName', stream.deliveryStream.deliveryStreamName, 'The Firehose stream')
-    this.output('FunctionName', processor.function.functionName, 'The processor')
-    this.output('BucketName', storage.bucket.bucketName, 'The bucket of delivered clicks and of the error output')
-    this.output('WorkGroupName', analysis.workGroup.name, 'The Athena work group with the saved queries')
-  }
-
-  private output(id: string, value: string, description: string): void {
-    new CfnOutput(this, id, { value, description })
+    addOutput(this, 'ClicksUrl', edge.clicksUrl, 'The URL for clicks: clicksUrl in config.json of the page')
+    addOutput(this, 'StreamName', stream.deliveryStream.deliveryStreamName, 'The Firehose stream')
+    addOutput(this, 'FunctionName', processor.function.functionName, 'The processor')
+    addOutput(this, 'BucketName', storage.bucket.bucketName, 'The bucket of delivered clicks and of the error output')
+    addOutput(this, 'WorkGroupName', analysis.workGroup.name, 'The Athena work group with the saved queries')
   }
 }

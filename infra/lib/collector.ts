@@ -6,6 +6,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
 import { AliasedFunction, type AliasedFunctionOptions } from './aliased-function.ts'
+import { layout } from './bucket-layout.ts'
 import { check } from './check.ts'
 import { collectorFaults, type CollectorSettings, environment } from './collector/settings.ts'
 import {
@@ -21,7 +22,6 @@ import { type Cors, cors } from './edge/cors.ts'
 import { addGatewayResponses, addUnavailable } from './edge/gateway-responses.ts'
 import { addPreflight } from './edge/preflight.ts'
 import { regionalApi } from './edge/rest-api.ts'
-import { layout } from './layout.ts'
 import { QueueWithDeadLetters } from './queue.ts'
 import { type Capacity, type ServiceDelivery, ServiceStream } from './service-stream.ts'
 
@@ -54,7 +54,7 @@ export interface CollectorProps extends AliasedFunctionOptions, ApiOptions, Capa
  * Anyone can send, and while Kinesis throttles, the function retries for up to 25 s (its `main.rs`): 20 × 25 and a burst of 100 are
  * at most 600 of the 1,000 concurrent executions that all functions of an account share ("Lambda quotas").
  */
-export const DEFAULT_THROTTLE: Throttle = { rate: 20, burst: 100 }
+export const DEFAULT_COLLECTOR_THROTTLE: Throttle = { rate: 20, burst: 100 }
 
 /**
  * As in each response of the function (`crates/click-collector`). API Gateway's own responses have the same headers. It responds to
@@ -64,6 +64,18 @@ const METHODS = 'OPTIONS,POST,GET'
 
 /** The messages of one invocation: the default of an event source mapping for SQS. */
 const BATCH = 10
+
+/**
+ * The invocations for the queue at a time, from SQS's minimum. While Kinesis throttles, each takes up to 25 s, and without a maximum a
+ * backlog has up to 1,250, more than all functions of an account share ("Configuring scaling behavior for SQS event source mappings",
+ * AWS Lambda Developer Guide).
+ */
+const QUEUE_CONCURRENCY = { min: 2, max: 50 }
+
+/** Above the function's reserved concurrency, Lambda may throttle messages (the same page). */
+function queueConcurrency(reserved = QUEUE_CONCURRENCY.max): number {
+  return Math.max(QUEUE_CONCURRENCY.min, Math.min(QUEUE_CONCURRENCY.max, reserved))
+}
 
 /** `POST /collect`: a function that selects fields of a body, a data stream, and delivery under `rawdata/`. */
 export class Collector extends Construct {
@@ -167,6 +179,7 @@ export class Collector extends Construct {
         target: deployed.alias,
         eventSourceArn: this.queue.queue.queueArn,
         batchSize: BATCH,
+        maxConcurrency: queueConcurrency(options.reservedConcurrentExecutions),
         reportBatchItemFailures: true,
       })
     }
@@ -178,7 +191,10 @@ export class Collector extends Construct {
       ...props,
       name: 'collect',
       description: 'POST /collect to the collector',
-      throttle: { rate: props.rate ?? DEFAULT_THROTTLE.rate, burst: props.burst ?? DEFAULT_THROTTLE.burst },
+      throttle: {
+        rate: props.rate ?? DEFAULT_COLLECTOR_THROTTLE.rate,
+        burst: props.burst ?? DEFAULT_COLLECTOR_THROTTLE.burst,
+      },
       acknowledged: {
         'AwsSolutions-APIG2': 'The function validates the body and reports what is wrong with it.',
         'AwsSolutions-APIG3':

@@ -25,5 +25,5 @@ export { lineFields, type ProcessorSettings, type RecordField } from './processo
 export { QueueWithDeadLetters, type QueueWithDeadLettersOptions, type QueueWithDeadLettersProps } from './queue.ts'
 export { S3DeliveryStream, type S3DeliveryStreamProps } from './s3-delivery-stream.ts'
 export { type Capacity, type ServiceDelivery, ServiceStream, type ServiceStreamProps } from './service-stream.ts'
-export { type StreamChoices, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
+export { type IngestStreamProps, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
 export type { Authorization } from './stream-ingest/post.ts'

@@ -1,22 +1,23 @@
-import { CfnOutput, type Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib'
+import { type Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib'
 import type { IDataProcessor } from 'aws-cdk-lib/aws-kinesisfirehose'
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 import { ApiFirewall } from './api-firewall.ts'
 import { addFanOut } from './app/fan-out.ts'
+import { addOutput } from './app/output.ts'
+import { layout } from './bucket-layout.ts'
 import { IngestBuckets, type ObjectRetention } from './buckets.ts'
 import { Collector, type CollectorProps } from './collector.ts'
-import { layout } from './layout.ts'
 import { addIngestOperations } from './operations/ingest.ts'
 import { alarmTopic, type AlarmTopicProps, pagerTopic } from './operations/topic.ts'
 import type { S3DeliveryStreamProps } from './s3-delivery-stream.ts'
-import { type StreamChoices, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
+import { type IngestStreamProps, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
 
 /** The settings of each part; defaults are the parts' own. */
 export interface IngestStackProps extends StackProps, AlarmTopicProps {
   /** The services' streams by name. @default none */
-  readonly streams?: Readonly<Record<string, StreamChoices>>
+  readonly streams?: Readonly<Record<string, IngestStreamProps>>
   /** @default see {@link StreamIngestProps} */
   readonly authorization?: StreamIngestProps['authorization']
   /** What transforms the records of streams with `processor`. @default none: no stream may have `processor` */
@@ -72,7 +73,12 @@ export class IngestStack extends Stack {
       id: 'CloudFormation-Validate::W7001',
       reason: "The L2 DeliveryStream adds a mapping of Firehose's addresses, which only destinations in a VPC use.",
     })
-    this.output('BucketName', bucket.bucketName, 'The bucket of delivered records, by stream, and of the error output')
+    addOutput(
+      this,
+      'BucketName',
+      bucket.bucketName,
+      'The bucket of delivered records, by stream, and of the error output',
+    )
   }
 
   private addStreams(props: IngestStackProps, delivery: StreamIngestProps['delivery']): StreamIngest {
@@ -84,7 +90,7 @@ export class IngestStack extends Stack {
       logRetention: props.logRetention,
       createLogsRole: props.createLogsRole,
     })
-    this.output('StreamsUrl', ingest.url, "The URL for services' records: append the stream's name")
+    addOutput(this, 'StreamsUrl', ingest.url, "The URL for services' records: append the stream's name")
     return ingest
   }
 
@@ -110,15 +116,11 @@ export class IngestStack extends Stack {
         requestsPerFiveMinutes: firewallRequests,
       })
     }
-    this.output('CollectUrl', collector.url, 'The URL of the collector')
+    addOutput(this, 'CollectUrl', collector.url, 'The URL of the collector')
     if (collector.queue) {
       const { queueUrl } = collector.queue.queue
-      this.output('CollectQueueUrl', queueUrl, 'The queue of the collector, a second source of bodies')
+      addOutput(this, 'CollectQueueUrl', queueUrl, 'The queue of the collector, a second source of bodies')
     }
     return collector
-  }
-
-  private output(id: string, value: string, description: string): void {
-    new CfnOutput(this, id, { value, description })
   }
 }

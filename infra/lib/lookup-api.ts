@@ -13,15 +13,15 @@ export interface LookupApi {
 /** The API, its stage and its region in a URL of API Gateway. */
 export function executeApi(url: string | undefined): { id: string; region: string; stage: string } | undefined {
   const [, id, region, stage] =
-    /^https:\/\/([a-z0-9]+)\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?:\/([^/]+))?/.exec(url ?? '') ?? []
-  return id && region ? { id, region, stage: stage ?? '*' } : undefined
+    /^https:\/\/([a-z0-9]+)\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?:\/([^/]+))?/i.exec(url ?? '') ?? []
+  return id && region ? { id: id.toLowerCase(), region: region.toLowerCase(), stage: stage ?? '*' } : undefined
 }
 
 /** Contradictions of the processor's settings with each other and with the service. */
 export function lookupFaults(settings: ProcessorSettings, { lookupApiUrl, lookupApiArn }: Partial<LookupApi>): Fault[] {
   const { lookupAuth = 'none', lookupMode, lookupList, lookupItem } = settings
   // A URL that is known only at deployment is of an API in the same app.
-  const isHttps = Token.isUnresolved(lookupApiUrl) || (lookupApiUrl ?? '').startsWith('https:')
+  const isHttps = Token.isUnresolved(lookupApiUrl) || /^https:/i.test(lookupApiUrl ?? '')
   return [
     lookupMode !== 'item' &&
       lookupList === 'none' &&

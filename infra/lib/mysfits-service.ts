@@ -11,8 +11,6 @@ import { AliasedFunction, type AliasedFunctionOptions } from './aliased-function
 import { Seed } from './mysfits-service/seed.ts'
 
 export interface MysfitsServiceProps extends AliasedFunctionOptions {
-  /** Whether a new table is filled with the twelve mysfits. @default true */
-  readonly seed?: boolean
   /**
    * A cold start and a TLS handshake need CPU, so 256 MB take half the time of 128 for the same price. Clients wait for them:
    * visitors, and the processor with a time-out of 2 s.
@@ -24,14 +22,13 @@ export interface MysfitsServiceProps extends AliasedFunctionOptions {
   readonly timeout?: Duration
   /** @default WARN, the service's own default: a line per failure, none per successful request */
   readonly logLevel?: lambda.ApplicationLogLevel
-  /**
-   * Requests per second, and the burst capacity. Pages and processors share them: if visitors use them up, a processor without a
-   * cached list fails its batches. So the default is generous.
-   *
-   * @default 500 and 1000
-   */
-  readonly throttle?: apigateway.ThrottleSettings
 }
+
+/**
+ * Requests per second, and the burst capacity. Pages and processors share them: if visitors use them up, a processor without a cached
+ * list fails its batches. So they are generous.
+ */
+const THROTTLE: apigateway.ThrottleSettings = { rateLimit: 500, burstLimit: 1000 }
 
 /** The table's indexes and their hash keys. */
 const INDEXES = { GoodEvilIndex: 'GoodEvil', LawChaosIndex: 'LawChaos' }
@@ -52,13 +49,13 @@ export class MysfitsService extends Construct {
   /** The base URL, without a trailing slash. */
   readonly url: string
 
-  constructor(scope: Construct, id: string, { seed, throttle, ...options }: MysfitsServiceProps) {
+  constructor(scope: Construct, id: string, options: MysfitsServiceProps) {
     super(scope, id)
     const logRetention = options.logRetention ?? logs.RetentionDays.ONE_MONTH
     this.table = mysfitsTable(this)
-    if (seed ?? true) new Seed(this, 'Seed', { table: this.table, logRetention })
+    new Seed(this, 'Seed', { table: this.table, logRetention })
     const service = serviceFunction(this, this.table, options)
-    this.url = httpApi(this, service.alias, logRetention, throttle).apiEndpoint
+    this.url = httpApi(this, service.alias, logRetention).apiEndpoint
   }
 }
 
@@ -105,12 +102,7 @@ function serviceFunction(scope: Construct, table: dynamodb.TableV2, options: Ali
   })
 }
 
-function httpApi(
-  scope: Construct,
-  service: lambda.IFunction,
-  logRetention: logs.RetentionDays,
-  throttle: apigateway.ThrottleSettings = { rateLimit: 500, burstLimit: 1000 },
-): apigateway.HttpApi {
+function httpApi(scope: Construct, service: lambda.IFunction, logRetention: logs.RetentionDays): apigateway.HttpApi {
   // As the access logs of `regionalApi`.
   const logGroup = new logs.LogGroup(scope, 'AccessLogIA', {
     logGroupClass: logs.LogGroupClass.INFREQUENT_ACCESS,
@@ -133,23 +125,23 @@ function httpApi(
     httpApi: api,
     stageName: '$default',
     autoDeploy: true,
-    throttle,
-    accessLogSettings: { destination: new apigateway.LogGroupLogDestination(logGroup), format: accessLogFormat() },
+    throttle: THROTTLE,
+    accessLogSettings: { destination: new apigateway.LogGroupLogDestination(logGroup), format: serviceLogFormat() },
   })
   return api
 }
 
-/** The route instead of path and query, and nothing that identifies the client. */
-function accessLogFormat(): AccessLogFormat {
+/** With the names of the edge's access log: the route instead of path and query, and nothing that identifies the client. */
+function serviceLogFormat(): AccessLogFormat {
   return AccessLogFormat.custom(
     JSON.stringify({
       requestId: AccessLogField.contextRequestId(),
-      time: AccessLogField.contextRequestTime(),
+      time: AccessLogField.contextRequestTimeEpoch(),
       route: AccessLogField.contextRouteKey(),
       status: AccessLogField.contextStatus(),
-      responseBytes: AccessLogField.contextResponseLength(),
-      latencyMs: AccessLogField.contextResponseLatency(),
-      integrationLatencyMs: AccessLogField.contextIntegrationLatency(),
+      responseLength: AccessLogField.contextResponseLength(),
+      responseLatency: AccessLogField.contextResponseLatency(),
+      integrationLatency: AccessLogField.contextIntegrationLatency(),
       integrationError: AccessLogField.contextIntegrationErrorMessage(),
     }),
   )

@@ -1,20 +1,21 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
+import { Stack, type StackProps } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type { CfnDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
 import type { Construct } from 'constructs'
+import { addOutput } from './app/output.ts'
 import { ClickProcessor, type ClickProcessorProps } from './click-processor.ts'
-import { functionLimits, functionRows, type Thresholds } from './operations/alarms.ts'
+import { addAlarms } from './operations/add-alarms.ts'
+import { functionRows, type Thresholds } from './operations/alarms.ts'
 import { functionMetrics } from './operations/metrics.ts'
 import { addPager } from './operations/pager.ts'
-import { addAlarms } from './operations/raise.ts'
 import { alarmTopic, type AlarmTopicProps, pagerTopic } from './operations/topic.ts'
 
 export interface ProcessorStackProps extends StackProps, AlarmTopicProps {
   readonly processor: ClickProcessorProps
   /** The name of the stream's role, without its path. The stack adds a permission to it, and nothing else. */
   readonly streamRoleName: string
-  /** Only those of the function are used. @default see {@link Thresholds} */
-  readonly thresholds?: Thresholds
+  /** @default see {@link Thresholds} */
+  readonly thresholds?: Pick<Thresholds, 'failedRecords'>
 }
 
 /** The processor for a stream that exists: the function with its alarms, which the stream's role may invoke. */
@@ -32,21 +33,18 @@ export class ProcessorStack extends Stack {
       ],
     })
 
-    const rows = functionRows(functionMetrics(processor.function), functionLimits(props.thresholds), processor.timeout)
+    const rows = functionRows(functionMetrics(processor.function), processor.timeout, props.thresholds?.failedRecords)
     const topic = alarmTopic(this, props)
     addPager(this, rows, addAlarms(this, rows, topic), pagerTopic(this, props, topic))
 
-    this.output('FunctionName', processor.function.functionName, 'The processor')
-    this.output('StreamRoleName', streamRoleName, 'The role that may invoke the processor')
-    this.output(
+    addOutput(this, 'FunctionName', processor.function.functionName, 'The processor')
+    addOutput(this, 'StreamRoleName', streamRoleName, 'The role that may invoke the processor')
+    addOutput(
+      this,
       'LambdaProcessor',
       this.toJsonString(inApiCase(processor.cfnProcessor())),
       "The processor of a stream's ProcessingConfiguration, which infra/attach.sh adds",
     )
-  }
-
-  private output(id: string, value: string, description: string): void {
-    new CfnOutput(this, id, { value, description })
   }
 }
 

@@ -2,7 +2,7 @@ import { ArnFormat, Duration, Stack, Token } from 'aws-cdk-lib'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { between, check } from './check.ts'
+import { between, check, whole } from './check.ts'
 
 export interface QueueWithDeadLettersOptions {
   /** How long a received message is hidden from other consumers, up to 12 hours. @default 30 seconds, SQS's own */
@@ -36,8 +36,7 @@ export class QueueWithDeadLetters extends Construct {
     const receives = props.maxReceiveCount ?? 5
     check(
       !isName && `name: found ${queueName}; accepted: letters, digits, - and _, with the stack's name at most 80`,
-      between('maxReceiveCount', receives, 1, 1_000),
-      !Number.isInteger(receives) && `maxReceiveCount: found ${receives}; accepted: a whole number`,
+      whole('maxReceiveCount', receives, 1, 1_000),
       between('visibilityTimeout in seconds', props.visibilityTimeout?.toSeconds({ integral: false }), 0, 43_200),
     )
     const queueArn = stack.formatArn({

@@ -7,8 +7,8 @@ import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
+import { HOURS, layout } from './bucket-layout.ts'
 import { between, check, type Fault } from './check.ts'
-import { HOURS, layout } from './layout.ts'
 import { wildcardFinding } from './nag-finding.ts'
 
 export interface S3DeliveryStreamProps {

@@ -39,7 +39,7 @@ export interface ServiceStreamProps extends Capacity {
   readonly delivery?: ServiceDelivery
 }
 
-const DEFAULT_RETENTION = Duration.hours(24)
+const DEFAULT_RECORD_RETENTION = Duration.hours(24)
 
 /** Why a prop excludes `dataStream`. */
 export const OF_A_NEW_STREAM = 'an existing data stream has settings of its own'
@@ -55,7 +55,7 @@ export class ServiceStream extends Construct {
   constructor(scope: Construct, id: string, props: ServiceStreamProps) {
     super(scope, id)
     const { dataStream, delivery, ...created } = props
-    const { streamName, shards, retention = DEFAULT_RETENTION } = created
+    const { streamName, shards, retention = DEFAULT_RECORD_RETENTION } = created
     const isName = streamName === undefined || Token.isUnresolved(streamName) || /^[\w.-]{1,128}$/.test(streamName)
     check(
       ...(dataStream ? excluded('dataStream', created, OF_A_NEW_STREAM) : []),

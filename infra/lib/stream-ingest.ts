@@ -15,8 +15,8 @@ import { type Authorization, addPosts } from './stream-ingest/post.ts'
 import { streamFaults } from './stream-ingest/rules.ts'
 import { addUnknown } from './stream-ingest/unknown.ts'
 
-/** The options of one stream. */
-export interface StreamChoices extends Capacity, Partial<Throttle> {
+/** One stream of {@link StreamIngest}. */
+export interface IngestStreamProps extends Capacity, Partial<Throttle> {
   /** The body's field, a string or a number, that is the partition key of requests without `x-partition-key`. @default none */
   readonly partitionKeyField?: string
   /** Whether the click processor transforms its records. @default false */
@@ -27,7 +27,7 @@ export interface StreamChoices extends Capacity, Partial<Throttle> {
 
 export interface StreamIngestProps extends ApiOptions {
   /** The streams by name. */
-  readonly streams: Readonly<Record<string, StreamChoices>>
+  readonly streams: Readonly<Record<string, IngestStreamProps>>
   /** The customer managed key of new data streams. @default the key that AWS manages */
   readonly encryptionKey?: kms.IKey
   /** What transforms the records of streams with `processor`, such as a `ClickProcessor`. @default none */
@@ -41,7 +41,7 @@ export interface StreamIngestProps extends ApiOptions {
 }
 
 /** The default rate of a stream: half of a shard's, so that API Gateway throttles before Kinesis. */
-export const DEFAULT_THROTTLE: Throttle = { rate: 500, burst: 500 }
+const DEFAULT_STREAM_THROTTLE: Throttle = { rate: 500, burst: 500 }
 
 /** The rate of unknown paths. */
 const UNKNOWN_THROTTLE: Throttle = { rate: 50, burst: 50 }
@@ -70,7 +70,7 @@ export class StreamIngest extends Construct {
     const { authorization = 'iam', logRetention } = props
     check(...apiFaults(this, props, { logRetention }), ...streamFaults(props))
     const streams = Object.entries(props.streams)
-    this.streams = new Map(streams.map(([name, choices]) => [name, this.stream(name, choices, props)]))
+    this.streams = new Map(streams.map(([name, stream]) => [name, this.stream(name, stream, props)]))
 
     this.api = props.api ? existing(props.api) : this.newApi(props)
     const v2 = this.api.root.resourceForPath('v2')
@@ -84,7 +84,7 @@ export class StreamIngest extends Construct {
       })),
     })
     this.acknowledge(v2, authorization)
-    this.warn(props.api ? [] : streams.map(([, choices]) => throttle(choices)), authorization)
+    this.warn(props.api ? [] : streams.map(([, stream]) => throttle(stream)), authorization)
   }
 
   /**
@@ -106,8 +106,8 @@ export class StreamIngest extends Construct {
     return post.grantExecute(grantee)
   }
 
-  private stream(name: string, choices: StreamChoices, { delivery, encryptionKey, processor }: StreamIngestProps) {
-    const { dataStream, shards, retention } = choices
+  private stream(name: string, stream: IngestStreamProps, { delivery, encryptionKey, processor }: StreamIngestProps) {
+    const { dataStream, shards, retention } = stream
     // Unique by the stack's name, for a second copy.
     const streamName = `${Stack.of(this).stackName}-${name}`
     return new ServiceStream(this, `Stream-${name}`, {
@@ -115,15 +115,15 @@ export class StreamIngest extends Construct {
       delivery: delivery && {
         ...delivery,
         prefix: `${name}/`,
-        processor: choices.processor ? processor : undefined,
+        processor: stream.processor ? processor : undefined,
       },
     })
   }
 
   private newApi(props: StreamIngestProps): apigateway.RestApi {
-    const throttles = Object.entries(props.streams).map(([name, choices]): [string, Throttle] => [
+    const throttles = Object.entries(props.streams).map(([name, stream]): [string, Throttle] => [
       `/v2/${name}/POST`,
-      throttle(choices),
+      throttle(stream),
     ])
     const api = regionalApi(this, {
       ...props,
@@ -173,6 +173,9 @@ export class StreamIngest extends Construct {
   }
 }
 
-function throttle({ rate = DEFAULT_THROTTLE.rate, burst = DEFAULT_THROTTLE.burst }: StreamChoices): Throttle {
+function throttle({
+  rate = DEFAULT_STREAM_THROTTLE.rate,
+  burst = DEFAULT_STREAM_THROTTLE.burst,
+}: IngestStreamProps): Throttle {
   return { rate, burst }
 }

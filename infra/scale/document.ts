@@ -45,8 +45,7 @@ function quantity(value: number, unit: string): string {
 
 const RAISE: Record<keyof typeof QUOTAS, string> = {
   edgeRate: 'set `edgeRate` and `edgeBurst`, up to 10,000 and 5,000; then split',
-  query:
-    'ask for fewer hours, deliver Parquet, or set the prop `scanLimitGb` of `Analysis`: what a query reads is billed',
+  query: 'ask for fewer hours, or deliver Parquet: what a query reads is billed',
   firehoseRequests:
     'Firehose raises it itself while it throttles; before a known peak, request it (Firehose Limits form)',
   gateway: 'request it (Service Quotas)',

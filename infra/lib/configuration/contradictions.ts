@@ -1,5 +1,5 @@
 import { HOUR } from '../analysis/columns.ts'
-import { DEFAULT_RETENTION } from '../buckets.ts'
+import { DEFAULT_OBJECT_RETENTION } from '../buckets.ts'
 import { lookupFaults } from '../lookup-api.ts'
 import { DEFAULT_ATTRIBUTES, EDGE_FIELDS, lineFields, outputName } from '../processor-settings.ts'
 import { artifactContradictions } from './artifact.ts'
@@ -59,8 +59,8 @@ export function contradictions(given: Configuration): string[] {
       'lookupSubnets and lookupSecurityGroups: found one of the two; accepted: both or none',
     ],
     [
-      (given.errorDays ?? Infinity) <= (given.deliveredDays ?? DEFAULT_RETENTION.delivered.toDays()),
-      `errorDays: found ${given.errorDays}; accepted: more than the ${given.deliveredDays ?? DEFAULT_RETENTION.delivered.toDays()} of deliveredDays, as failures may be noticed late`,
+      (given.errorDays ?? Infinity) <= (given.deliveredDays ?? DEFAULT_OBJECT_RETENTION.delivered.toDays()),
+      `errorDays: found ${given.errorDays}; accepted: more than the ${given.deliveredDays ?? DEFAULT_OBJECT_RETENTION.delivered.toDays()} of deliveredDays, as failures may be noticed late`,
     ],
     [
       keys.length > 0 && (given.onUnknownKey === 'pass' || given.onLookupUnavailable === 'pass'),

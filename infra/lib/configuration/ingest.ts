@@ -1,12 +1,12 @@
 import { collectorFaults } from '../collector/settings.ts'
-import type { StreamChoices } from '../stream-ingest.ts'
+import type { IngestStreamProps } from '../stream-ingest.ts'
 import { nameFault, PARTITION_KEY_FIELD } from '../stream-ingest/rules.ts'
 import { json, object, shown } from './json.ts'
 import { suggestion } from './nearest.ts'
 import { flag, type Option, text, whole } from './option.ts'
 
 /** The options of one stream: its props, with a number of hours, and without those that are constructs. */
-export interface StreamOptions extends Omit<StreamChoices, 'dataStream' | 'retention'> {
+export interface StreamOptions extends Omit<IngestStreamProps, 'dataStream' | 'retention'> {
   readonly retentionHours?: number
 }
 
@@ -113,7 +113,9 @@ export function ingestContradictions(given: Given): [boolean, string][] {
     names.length * (RESOURCES.stream + silence) +
     processed.length +
     consumers.length * RESOURCES.queue
-  const forCollector = Object.keys(given).filter((name) => /^collector[A-Z]/.test(name))
+  const forCollector = Object.entries(given).flatMap(([name, value]) =>
+    /^collector[A-Z]/.test(name) && value !== undefined && value !== false ? name : [],
+  )
   return [
     [
       given.ingestAuthorization !== undefined && names.length === 0,

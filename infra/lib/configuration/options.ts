@@ -32,11 +32,15 @@ const consumers = list(
   'a comma-separated list of up to 32 different names, each 1 to 32 letters and digits, a letter first',
 )
 
-/** The processor's settings: their variables have the function's names. */
-const processorOptions = {
+/** The service of the lookups. */
+const serviceOptions = {
   lookupApiUrl: baseUrl,
   // The name in module 5 of the workshop.
   mysfitsApiUrl: baseUrl,
+}
+
+/** The processor's settings. */
+export const settingOptions = {
   lookupKey: field,
   lookupList: listPath,
   lookupListKey: field,
@@ -62,6 +66,9 @@ const processorOptions = {
   onLookupUnavailable: choice('retry', 'fail', 'pass'),
 }
 
+/** The options of the processor: their variables have the function's names. */
+const processorOptions = { ...serviceOptions, ...settingOptions }
+
 /** All other options: their variables begin with `CLICK_STREAM_`. */
 const otherOptions = {
   region: text(/^[a-z]{2}(-[a-z]+){1,3}-\d{1,2}$/, 'a region such as eu-central-1'),
@@ -71,7 +78,7 @@ const otherOptions = {
   mysfitsService: flag,
   streamRoleName: text(/^[A-Za-z0-9_+=,.@-]{1,64}$/, 'the name of a role in IAM, without ARN and path'),
   lookupApiArn: text(
-    /^arn:aws[a-z-]*:(execute-api:[a-z0-9-]+:\d{12}:[A-Za-z0-9*]+(\/[^\s]*)?|lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_:-]+)$/,
+    /^arn:aws[a-z-]*:(execute-api:[a-z0-9-]+:\d{12}:[A-Za-z0-9]+(\/[^\s]*)?|lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_:-]+)$/,
     'the ARN of an API of API Gateway (arn:aws:execute-api:…), or of the function behind a function URL',
   ),
   lookupSubnets: list(text(/^subnet-[0-9a-f]{8,17}$/, ''), 'a comma-separated list of up to 16 subnet ids', 16),

@@ -1,5 +1,6 @@
 import type { ProcessorSettings } from '../processor-settings.ts'
-import type { Configuration } from './options.ts'
+import { type Configuration, settingOptions } from './options.ts'
+import type { Parsed } from './source.ts'
 
 /** `EVENT_FIELDS` with `clickIdentity`. */
 export const IDENTIFIED_CLICK = ['userId', 'mysfitId', 'clickId', 'clickedAt']
@@ -16,26 +17,7 @@ export function hasClickStream(configuration: Configuration): boolean {
 
 /** The processor's part of a configuration. */
 export function processorSettings(configuration: Configuration): ProcessorSettings {
-  return {
-    lookupKey: configuration.lookupKey,
-    lookupList: configuration.lookupList,
-    lookupListKey: configuration.lookupListKey,
-    lookupItem: configuration.lookupItem,
-    lookupAttributes: configuration.lookupAttributes,
-    eventFields: configuration.clickIdentity ? IDENTIFIED_CLICK : configuration.eventFields,
-    requiredFields: configuration.requiredFields,
-    recordFields: configuration.recordFields,
-    partitionKeys: configuration.partitionKeys,
-    lookupMode: configuration.lookupMode,
-    lookupCacheSeconds: configuration.lookupCacheSeconds,
-    lookupStaleSeconds: configuration.lookupStaleSeconds,
-    lookupTimeoutMs: configuration.lookupTimeoutMs,
-    lookupConcurrency: configuration.lookupConcurrency,
-    lookupAuth: configuration.lookupAuth,
-    lookupAuthHeader: configuration.lookupAuthHeader,
-    lookupSecretArn: configuration.lookupSecretArn,
-    lookupSecretField: configuration.lookupSecretField,
-    onUnknownKey: configuration.onUnknownKey,
-    onLookupUnavailable: configuration.onLookupUnavailable,
-  }
+  const names = Object.keys(settingOptions) as (keyof typeof settingOptions)[]
+  const settings: Parsed<typeof settingOptions> = Object.fromEntries(names.map((name) => [name, configuration[name]]))
+  return configuration.clickIdentity ? { ...settings, eventFields: IDENTIFIED_CLICK } : settings
 }

@@ -32,7 +32,9 @@ const OWN = /^(streams|ingest[A-Z]\w*|collector([A-Z]\w*)?)$/
 export function standaloneContradictions(given: Readonly<Record<string, unknown>>): [boolean, string][] {
   const streams = Object.entries((given.streams ?? {}) as Record<string, StreamOptions>)
   const [processed] = streams.find(([, { processor }]) => processor) ?? []
-  const others = Object.keys(given).filter((name) => given[name] !== false && !SHARED.includes(name) && !OWN.test(name))
+  const others = Object.keys(given).filter(
+    (name) => given[name] !== undefined && given[name] !== false && !SHARED.includes(name) && !OWN.test(name),
+  )
   const without = 'found without lookupApiUrl and mysfitsService; accepted: together with one of them'
   return [
     [

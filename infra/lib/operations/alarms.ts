@@ -3,31 +3,25 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { check } from '../check.ts'
 import type { FunctionMetrics, Metrics } from './metrics.ts'
 
-/** When alarms are raised. Counts are per 5 minutes. */
+/** When alarms are raised, as far as it is an option. Counts are per 5 minutes. */
 export interface Thresholds {
-  /** 5xx responses of the edge: pages retry these clicks. @default 5 */
-  readonly edgeErrors?: number
-  /** Records that Firehose throttled. @default 1 */
-  readonly throttledRecords?: number
-  /** Invocations that failed. @default 1 */
-  readonly functionErrors?: number
-  /** Invocations that Lambda throttled. @default 1 */
-  readonly functionThrottles?: number
-  /** The longest invocation, as a percentage of the timeout. @default 80 */
-  readonly durationPercent?: number
-  /** Mysfits of a batch that were served from a stale list. @default 1 */
-  readonly staleServed?: number
-  /** Records that the function failed. @default 10, because any visitor can send an unknown mysfit */
+  /**
+   * Records that the function failed, and those that it dropped: with `onUnknownKey=drop`, the same mysfits are dropped.
+   *
+   * @default 10, because any visitor can send an unknown mysfit
+   */
   readonly failedRecords?: number
-  /** Records that the function dropped. @default `failedRecords`, as the same mysfits fail without `onUnknownKey=drop` */
-  readonly droppedRecords?: number
-  /** The age of the oldest undelivered record. @default 15 minutes or 3 destination intervals, whichever is longer */
-  readonly freshness?: Duration
   /** Requests that write error objects. @default 1 */
   readonly errorObjects?: number
   /** The time without a record: whole hours, up to 7 days. @default no alarm on silence */
   readonly silence?: Duration
 }
+
+/** 5xx responses of an edge: clients retry them. */
+export const SERVER_ERRORS = 5
+
+/** The longest invocation, as a percentage of the timeout. */
+const DURATION_PERCENT = 80
 
 /**
  * The age of a record above which its delivery is late. AWS recommends 15 minutes, the longest buffering interval ("Implement
@@ -36,28 +30,6 @@ export interface Thresholds {
  */
 export function lateAfter(destinationInterval: Duration): Duration {
   return Duration.seconds(Math.max(15 * 60, 3 * destinationInterval.toSeconds()))
-}
-
-/** {@link Thresholds} with all values; `silence` has no default. */
-export type Limits = Required<Omit<Thresholds, 'silence'>> & Pick<Thresholds, 'silence'>
-
-/** The limits of the function's own alarms. */
-export type FunctionLimits = Pick<
-  Limits,
-  'functionErrors' | 'functionThrottles' | 'durationPercent' | 'staleServed' | 'failedRecords' | 'droppedRecords'
->
-
-/** The limits of `thresholds`, with their defaults. */
-export function functionLimits(thresholds: Thresholds = {}): FunctionLimits {
-  const failedRecords = thresholds.failedRecords ?? 10
-  return {
-    functionErrors: thresholds.functionErrors ?? 1,
-    functionThrottles: thresholds.functionThrottles ?? 1,
-    durationPercent: thresholds.durationPercent ?? 80,
-    staleServed: thresholds.staleServed ?? 1,
-    failedRecords,
-    droppedRecords: thresholds.droppedRecords ?? failedRecords,
-  }
 }
 
 /** An alarm on a metric. */
@@ -85,13 +57,18 @@ export const LASTING = [2, 3] as const
 export const EVEN_IF_LATE = [1, 3] as const
 
 /** Every alarm, from left to right along the pipeline. */
-export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Duration): AlarmRow[] {
+export function alarmRows(
+  metrics: Metrics,
+  { failedRecords, errorObjects, silence }: Thresholds,
+  functionTimeout: Duration,
+  late: Duration,
+): AlarmRow[] {
   const { LESS_THAN_THRESHOLD, GREATER_THAN_THRESHOLD } = cloudwatch.ComparisonOperator
   return [
     {
       id: 'EdgeErrors',
       metric: metrics.serverErrors,
-      threshold: limits.edgeErrors,
+      threshold: SERVER_ERRORS,
       periods: AT_ONCE,
       pages: true,
       description:
@@ -100,13 +77,13 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
     {
       id: 'RecordsThrottled',
       metric: metrics.throttledRecords,
-      threshold: limits.throttledRecords,
+      threshold: 1,
       periods: AT_ONCE,
       pages: true,
       description:
         "Clicks exceed Firehose's quota, and pages retry them: check the edge's requests (a sudden jump suggests an attack or a page bug), then request a higher quota or deploy the firewall.",
     },
-    ...(limits.silence ? [silenceRow('Silence', 'the click stream', metrics.incomingRecords, limits.silence)] : []),
+    ...(silence ? [silenceRow('Silence', 'the click stream', metrics.incomingRecords, silence)] : []),
     {
       id: 'ProcessingFailures',
       metric: metrics.processingSuccess,
@@ -117,20 +94,20 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       description:
         "Firehose's invocations of the function keep failing, and after the last retry records go to the error output: read the cause in the stream's error log.",
     },
-    ...functionRows(metrics, limits, functionTimeout),
+    ...functionRows(metrics, functionTimeout, failedRecords),
     {
       id: 'DeliveryLate',
       metric: metrics.freshness,
-      threshold: limits.freshness.toSeconds(),
+      threshold: late.toSeconds(),
       comparison: GREATER_THAN_THRESHOLD,
       periods: AT_ONCE,
       pages: true,
-      description: `Clicks have waited for more than ${limits.freshness.toMinutes({ integral: false })} minutes, and Firehose drops them after 24 hours: read the stream's error log, then check the bucket's policy and the stream's role.`,
+      description: `Clicks have waited for more than ${late.toMinutes({ integral: false })} minutes, and Firehose drops them after 24 hours: read the stream's error log, then check the bucket's policy and the stream's role.`,
     },
     {
       id: 'ErrorObjects',
       metric: metrics.errorObjectRequests,
-      threshold: limits.errorObjects,
+      threshold: errorObjects ?? 1,
       periods: EVEN_IF_LATE,
       description:
         'Firehose writes records to the error output, where they are kept but not analysed: run the saved query for failed records by code, fix the cause, and redrive them. One visitor with a made-up mysfit is enough.',
@@ -168,13 +145,13 @@ export function silenceRow(id: string, of: string, records: cloudwatch.Metric, s
   }
 }
 
-/** The function's own alarms. */
-export function functionRows(metrics: FunctionMetrics, limits: FunctionLimits, functionTimeout: Duration): AlarmRow[] {
+/** The function's own alarms. `failedRecords` is that of {@link Thresholds}. */
+export function functionRows(metrics: FunctionMetrics, functionTimeout: Duration, failedRecords = 10): AlarmRow[] {
   return [
     {
       id: 'FunctionErrors',
       metric: metrics.errors,
-      threshold: limits.functionErrors,
+      threshold: 1,
       periods: LASTING,
       pages: true,
       description:
@@ -183,7 +160,7 @@ export function functionRows(metrics: FunctionMetrics, limits: FunctionLimits, f
     {
       id: 'FunctionThrottles',
       metric: metrics.throttles,
-      threshold: limits.functionThrottles,
+      threshold: 1,
       periods: LASTING,
       pages: true,
       description:
@@ -192,14 +169,14 @@ export function functionRows(metrics: FunctionMetrics, limits: FunctionLimits, f
     {
       id: 'FunctionDuration',
       metric: metrics.duration,
-      threshold: (functionTimeout.toMilliseconds() * limits.durationPercent) / 100,
+      threshold: (functionTimeout.toMilliseconds() * DURATION_PERCENT) / 100,
       periods: LASTING,
       description: `Invocations approach the timeout of ${functionTimeout.toSeconds()} s, after which a batch fails: check whether the mysfits service is slow before you give the function more memory.`,
     },
     {
       id: 'StaleServed',
       metric: metrics.staleServed,
-      threshold: limits.staleServed,
+      threshold: 1,
       periods: LASTING,
       description:
         'The mysfits service does not respond, and clicks get attributes from a stale list, by default for at most a day: restore the service, and do not deploy the function until then.',
@@ -207,7 +184,7 @@ export function functionRows(metrics: FunctionMetrics, limits: FunctionLimits, f
     {
       id: 'RecordsFailed',
       metric: metrics.failed,
-      threshold: limits.failedRecords,
+      threshold: failedRecords,
       periods: AT_ONCE,
       description:
         'The function fails single records, whose originals go to the error output: look up the reason in its metrics or its log, then read the originals.',
@@ -215,7 +192,7 @@ export function functionRows(metrics: FunctionMetrics, limits: FunctionLimits, f
     {
       id: 'RecordsDropped',
       metric: metrics.dropped,
-      threshold: limits.droppedRecords,
+      threshold: failedRecords,
       periods: AT_ONCE,
       description:
         'The function drops records whose mysfit is unknown, and without a source backup they are deleted: compare the list of the mysfits service with the ids in the pages.',

@@ -3,8 +3,8 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import type { Construct } from 'constructs'
 import type { AlarmRow } from './alarms.ts'
 import { counts, FULL_WIDTH, graph, heading, HEIGHT, limited, line, states, WIDTH } from './graphs.ts'
+import type { RequestMetrics, StreamMetrics } from './ingest-metrics.ts'
 import type { lambdaMetrics } from './metrics.ts'
-import type { RequestMetrics, StreamMetrics } from './service-metrics.ts'
 
 const { ORANGE, RED } = cloudwatch.Color
 

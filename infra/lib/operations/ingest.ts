@@ -5,13 +5,13 @@ import type { Construct } from 'constructs'
 import type { Collector } from '../collector.ts'
 import type { ServiceStream } from '../service-stream.ts'
 import type { StreamIngest } from '../stream-ingest.ts'
+import { addAlarms } from './add-alarms.ts'
 import { lateAfter } from './alarms.ts'
+import { collectorRows, errorObjectsRow, postRow, queueRows, type StreamLimits, streamRows } from './ingest-alarms.ts'
 import { drawIngestDashboard, type StreamPart } from './ingest-dashboard.ts'
+import { apiMetrics, messageAge, postMetrics, streamMetrics } from './ingest-metrics.ts'
 import { lambdaMetrics } from './metrics.ts'
 import { addPager } from './pager.ts'
-import { addAlarms } from './raise.ts'
-import { apiMetrics, messageAge, postMetrics, streamMetrics } from './service-metrics.ts'
-import { collectorRows, errorObjectsRow, postRow, queueRows, type StreamLimits, streamRows } from './services.ts'
 
 export interface IngestOperationsProps {
   readonly ingest?: StreamIngest

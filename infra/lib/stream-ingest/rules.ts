@@ -1,8 +1,8 @@
+import { layout } from '../bucket-layout.ts'
 import { excluded, type Fault } from '../check.ts'
 import { OF_THE_API, throttleFaults } from '../edge/api-options.ts'
-import { layout } from '../layout.ts'
 import { OF_A_NEW_STREAM } from '../service-stream.ts'
-import type { StreamChoices, StreamIngestProps } from '../stream-ingest.ts'
+import type { IngestStreamProps, StreamIngestProps } from '../stream-ingest.ts'
 
 /** Firehose's rule for names; `.` and `..` would change a URL's path. */
 const NAME = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/
@@ -28,12 +28,12 @@ export function streamFaults(props: StreamIngestProps): Fault[] {
     props.encryptionKey &&
       streams.every(([, { dataStream }]) => dataStream) &&
       'encryptionKey: found with existing data streams only; accepted: together with a new one',
-    ...streams.flatMap(([name, choices]) => faultsOf(name, choices, props)),
+    ...streams.flatMap(([name, stream]) => faultsOf(name, stream, props)),
   ]
 }
 
-function faultsOf(name: string, choices: StreamChoices, { api, delivery, processor }: StreamIngestProps): Fault[] {
-  const { partitionKeyField: field, dataStream, shards, retention, rate, burst } = choices
+function faultsOf(name: string, stream: IngestStreamProps, { api, delivery, processor }: StreamIngestProps): Fault[] {
+  const { partitionKeyField: field, dataStream, shards, retention, rate, burst } = stream
   const prop = (key: string) => `streams.${name}.${key}`
   const ofName = nameFault(name)
   return [
@@ -41,12 +41,12 @@ function faultsOf(name: string, choices: StreamChoices, { api, delivery, process
     field !== undefined &&
       !PARTITION_KEY_FIELD.pattern.test(field) &&
       `${prop('partitionKeyField')}: found ${JSON.stringify(field).slice(0, 200)}; accepted: ${PARTITION_KEY_FIELD.accepted}`,
-    ...throttleFaults(choices, prop('')),
+    ...throttleFaults(stream, prop('')),
     ...(api ? excluded('api', { [prop('rate')]: rate, [prop('burst')]: burst }, OF_THE_API) : []),
     ...(dataStream
       ? excluded('dataStream', { [prop('shards')]: shards, [prop('retention')]: retention }, OF_A_NEW_STREAM)
       : []),
-    choices.processor && !processor && `${prop('processor')}: found true; accepted: false, as there is no processor`,
-    choices.processor && !delivery && `${prop('processor')}: found without delivery; accepted: both together`,
+    stream.processor && !processor && `${prop('processor')}: found true; accepted: false, as there is no processor`,
+    stream.processor && !delivery && `${prop('processor')}: found without delivery; accepted: both together`,
   ]
 }

@@ -10,7 +10,7 @@ import { BODIES } from '../support/bodies.ts'
 import { clickTemplate, configured } from '../support/configurations.ts'
 import { checkExecutable, type Deployment, synthesise } from '../support/deployment.ts'
 import { posted, withEmulator } from '../support/emulator.ts'
-import { Background, built, ROOT } from '../support/programs.ts'
+import { ARCHITECTURE, Background, built, ROOT } from '../support/programs.ts'
 import { runSavedQuery } from '../support/queries.ts'
 import { only } from '../support/synth.ts'
 import { methods, putRecordBody, requestBody } from '../support/velocity.ts'
@@ -24,7 +24,7 @@ before(() => {
 after(() => deployment?.remove())
 
 test('cdk synth writes the template that the unit tests check', () => {
-  const checked = clickTemplate({ lookupApiUrl: SERVICE, architecture: 'x86_64' })
+  const checked = clickTemplate({ lookupApiUrl: SERVICE, architecture: ARCHITECTURE })
   // Names of asset and version contain the code's hash, and the command adds metadata such as paths.
   const normal = (template: Template) =>
     JSON.parse(JSON.stringify(template.toJSON()).replaceAll(/[0-9a-f]{32,64}/g, 'HASH'), (key, value) =>
@@ -33,7 +33,7 @@ test('cdk synth writes the template that the unit tests check', () => {
   assert.deepEqual(normal(deployment.template), normal(checked))
 })
 
-test('the asset is one executable for x86-64', () => {
+test('the asset is one executable for the architecture', () => {
   checkExecutable(deployment.asset)
 })
 

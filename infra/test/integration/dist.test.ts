@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { artifactCode } from '../../lib/app/artifact.ts'
 import { QUICK_BUILD } from '../support/deployment.ts'
-import { ROOT, run } from '../support/programs.ts'
+import { ARCHITECTURE, ROOT, run } from '../support/programs.ts'
 
 const NAME = 'click-processor'
 const FOLDER = mkdtempSync(join(tmpdir(), 'dist-'))
@@ -25,7 +25,7 @@ function copySources(): void {
 /** Builds the processor in a checkout, and returns what is printed. The checkouts share the compiled dependencies. */
 function dist(checkout: string, output: string): string {
   const variables = { ...QUICK_BUILD, CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? `${ROOT}target` }
-  const script = [join(checkout, 'scripts/dist'), 'x86_64', NAME, '--output', join(FOLDER, output)]
+  const script = [join(checkout, 'scripts/dist'), ARCHITECTURE, NAME, '--output', join(FOLDER, output)]
   return run('sh', ['-c', '"$@" 2>&1', 'sh', ...script], checkout, variables)
 }
 
@@ -43,7 +43,9 @@ test('a build in another folder has the same bytes', () => {
 })
 
 test('the zip is an artifact for a deployment, and has no path of this machine', () => {
-  assert.ok(artifactCode({ folder: join(FOLDER, 'first') }, NAME, lambda.Architecture.X86_64))
+  const { ARM_64, X86_64 } = lambda.Architecture
+  const architecture = [ARM_64, X86_64].find(({ name }) => name === ARCHITECTURE)!
+  assert.ok(artifactCode({ folder: join(FOLDER, 'first') }, NAME, architecture))
   // It is not compressed.
   const zip = read('first', `${NAME}.zip`)
   assert.ok(zip.includes('/registry/tokio-'))

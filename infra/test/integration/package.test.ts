@@ -98,12 +98,6 @@ for (const name of OF_THE_APP) {
   })
 }
 
-test("the package has the workspace's version, and can be published", () => {
-  const { version, private: isPrivate } = JSON.parse(readFileSync(`${INFRA}/package.json`, 'utf8'))
-  assert.ok(readFileSync(`${ROOT}Cargo.toml`, 'utf8').includes(`[workspace.package]\nversion = "${version}"\n`))
-  assert.equal(isPrivate, undefined)
-})
-
 test('CommonJS can load it, too', () => {
   const script = "console.log(typeof require('click-stream-constructs').ClickProcessor)"
   assert.equal(run('node', ['--input-type', 'commonjs', '--eval', script], app), 'function\n')

@@ -86,10 +86,11 @@ function environment(variables: Record<string, string>): Record<string, string> 
 /** Each permission of statements, without the names of resources of the stack, in alphabetical order. */
 function normal(policies: Record<string, any>[]): string[] {
   return policies
-    .flatMap(({ Effect, Action, Resource, ...conditions }) => {
-      assert.deepEqual(conditions, {})
+    .flatMap(({ Effect, Action, Resource, Condition, ...others }) => {
+      assert.deepEqual(others, {})
       const resource = typeof Resource === 'object' ? 'of the stack' : Resource
-      return [Action].flat().map((action) => `${Effect} ${action} ${resource}`)
+      const condition = Condition ? ` if ${JSON.stringify(Condition)}` : ''
+      return [Action].flat().map((action) => `${Effect} ${action} ${resource}${condition}`)
     })
     .sort()
 }
@@ -259,11 +260,17 @@ test('with signatures, the function may call one API, or one function', () => {
   const allowed = (options: Record<string, unknown>) => ofSam(stack(options)).ofFunction
   const usual = allowed({})
   const more = allowed({ lookupAuth: 'iam', lookupApiArn }).filter((statement) => !usual.includes(statement))
-  const actions = ['execute-api:Invoke', 'lambda:InvokeFunction', 'lambda:InvokeFunctionUrl']
-  assert.deepEqual(
-    more,
-    actions.map((action) => `Allow ${action} ${lookupApiArn}`),
-  )
+  assert.deepEqual(more, [
+    `Allow execute-api:Invoke ${lookupApiArn}`,
+    `Allow lambda:InvokeFunction ${lookupApiArn} if {"Bool":{"lambda:InvokedViaFunctionUrl":"true"}}`,
+    `Allow lambda:InvokeFunctionUrl ${lookupApiArn}`,
+  ])
+})
+
+test('the function behind a function URL may be called through that alone, as in the app', () => {
+  const options = { lookupAuth: 'iam', lookupApiArn: 'arn:aws:lambda:us-east-1:123456789012:function:shop' }
+  const [sam, cdk] = [ofSam(stack(options)).ofFunction, ofCdk(processorTemplate(options)).ofFunction]
+  assert.deepEqual(sam.filter((statement) => !statement.includes('execute-api')), cdk) // prettier-ignore
 })
 
 for (const [options, broken] of [

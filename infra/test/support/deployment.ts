@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Template } from 'aws-cdk-lib/assertions'
-import { run } from './programs.ts'
+import { ARCHITECTURE, run } from './programs.ts'
 import { only } from './synth.ts'
 
 /** The output of `npx cdk synth`, with functions built by cargo-lambda. */
@@ -15,23 +15,17 @@ export interface Deployment {
   readonly remove: () => void
 }
 
-/**
- * The profile of deployments with settings that build in a fraction of the time. `commands.test.ts` and `profile.test.ts` check the
- * profile itself.
- */
+/** The profile of deployments with settings that build in a fraction of the time. `commands.test.ts` checks that it is used. */
 export const QUICK_BUILD = {
   CARGO_PROFILE_DIST_CODEGEN_UNITS: '4',
   CARGO_PROFILE_DIST_LTO: 'off',
   CARGO_PROFILE_DIST_OPT_LEVEL: '0',
 }
 
-/**
- * Synthesises the click stream with the service's URL, as an operator does. It is built for x86-64, because not every machine has
- * the standard library of another target.
- */
+/** Synthesises the click stream with the service's URL, as an operator does, built for {@link ARCHITECTURE}. */
 export function synthesise(lookupApiUrl: string): Deployment {
   const output = mkdtempSync(join(tmpdir(), 'cdk.out-'))
-  const context = ['-c', `lookupApiUrl=${lookupApiUrl}`, '-c', 'architecture=x86_64']
+  const context = ['-c', `lookupApiUrl=${lookupApiUrl}`, '-c', `architecture=${ARCHITECTURE}`]
   run(
     'node_modules/.bin/cdk',
     ['synth', 'ClickStream', '--quiet', '--output', output, ...context],
@@ -47,12 +41,14 @@ export function synthesise(lookupApiUrl: string): Deployment {
   return { template, asset, remove: () => rmSync(output, { recursive: true }) }
 }
 
-/** Checks that a folder contains one executable for x86-64. */
+/** `e_machine` of an ELF file ("Machine Information", System V ABI). */
+const MACHINES = { x86_64: 62, arm64: 183 }
+
+/** Checks that a folder contains one executable for {@link ARCHITECTURE}. */
 export function checkExecutable(asset: string): void {
   assert.deepEqual(readdirSync(asset), ['bootstrap'])
   const bootstrap = join(asset, 'bootstrap')
   const elf = readFileSync(bootstrap)
   assert.equal(elf.subarray(0, 4).toString('latin1'), '\x7fELF')
-  // e_machine: 62 is x86-64.
-  assert.equal(elf.readUInt16LE(18), 62)
+  assert.equal(elf.readUInt16LE(18), MACHINES[ARCHITECTURE])
 }

@@ -6,6 +6,24 @@ import { CONFIGURATIONS, validated } from './configurations.ts'
 export const file = (path: string) => new URL(`../../../${path}`, import.meta.url)
 export const read = (path: string) => readFileSync(file(path), 'utf8')
 
+/** The operator's guides. */
+export const GUIDES = ['operate', 'redrive-failures', 'alarms'].map((name) => read(`docs/guides/${name}.md`)).join('')
+
+/** The texts in backquotes. */
+export const quoted = (text: string) => [...text.matchAll(/`([^`\n]+)`/g)].map(([, name]) => name!)
+
+/** The text without fenced blocks. */
+export const unfenced = (text: string) => text.replaceAll(/^ *```[^]*?^ *```$/gm, '')
+
+export const headings = (text: string) => [...unfenced(text).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!)
+
+/** A heading's anchor on GitHub. */
+export const anchor = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-')
+
 /** The stacks of every configuration. */
 export const stacks = Object.values(CONFIGURATIONS).flatMap((context) => validated(context))
 
@@ -30,6 +48,18 @@ export function table(header: string, text: string): string[][] {
   const rows = cells(lines.slice(2, end))
   assert.ok(rows.length > 0, header)
   return rows
+}
+
+/** The names in the first column of a table of the section below a heading. */
+export function documentedNames(page: string, heading: string): string[] {
+  const [, section] = read(page).split(new RegExp(`^#+ ${heading}$`, 'm'))
+  const rows = cells(
+    section!
+      .split(/^#/m)[0]!
+      .split('\n')
+      .filter((line) => line.startsWith('|')),
+  ).slice(2)
+  return rows.flatMap(([names]) => quoted(names!))
 }
 
 /** The format of the access log with this log group: the same in every configuration. */

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { Background, freePort, TOOLS } from './programs.ts'
+import { ARCHITECTURE, Background, freePort, TOOLS } from './programs.ts'
 
 /** Runs `use` with a function's executable under AWS's Runtime Interface Emulator, with `variables`. */
 export async function withEmulator(
@@ -30,7 +30,7 @@ export async function withEmulator(
 /** The SAM CLI has one emulator for each architecture. */
 function emulatorProgram(): string {
   const python = readdirSync(`${TOOLS}/../lib`).find((name) => name.startsWith('python'))
-  return `${TOOLS}/../lib/${python}/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64`
+  return `${TOOLS}/../lib/${python}/site-packages/samcli/local/rapid/aws-lambda-rie-${ARCHITECTURE}`
 }
 
 /** The response, or `undefined` while the port is closed. */

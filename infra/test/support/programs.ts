@@ -9,6 +9,9 @@ export const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 export const TOOLS = `${ROOT}.venv/bin`
 const LAMBDA_TOOLS = `${ROOT}.venv-lambda/bin`
 
+/** The architecture of this machine, for which tests build functions: not every machine has the standard library of another target. */
+export const ARCHITECTURE = process.arch === 'arm64' ? 'arm64' : 'x86_64'
+
 /** The time limits of a condition and of a build. */
 const LIMIT_MS = 60_000
 const BUILD_LIMIT_MS = 30 * 60_000

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { App, Stack } from 'aws-cdk-lib'
+import { App, Stack, Validations } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
+import { AwsSolutionsChecks } from 'cdk-nag'
 import type { Construct } from 'constructs'
 
 /** An app with `context` and with that of `cdk.json`, whose feature flags change templates. */
@@ -34,6 +35,14 @@ export function synthesised<T extends Construct>(
   const stack = new Stack(app(), 'Test')
   const built = build(stack)
   return { built, stack, template: templateOf(stack) }
+}
+
+/** Synthesises what `build` adds to a stack, checked as by `validated`: throws if a rule is broken. */
+export function nagged(build: (stack: Stack) => void): void {
+  const root = app()
+  build(new Stack(root, 'Test'))
+  Validations.of(root).addPlugins(new AwsSolutionsChecks(root))
+  root.synth()
 }
 
 /** The properties of the only resource of `type`. */

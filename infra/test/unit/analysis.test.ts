@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Duration, Stack, Validations } from 'aws-cdk-lib'
+import { Duration, type Stack } from 'aws-cdk-lib'
 import type { Template } from 'aws-cdk-lib/assertions'
 import * as s3 from 'aws-cdk-lib/aws-s3'
-import { AwsSolutionsChecks } from 'cdk-nag'
 import { Analysis, type AnalysisProps } from '../../lib/analysis.ts'
-import { app, only, synthesised } from '../support/synth.ts'
+import { only, synthesised } from '../support/synth.ts'
 
 function analysis(props: Partial<AnalysisProps> = {}) {
   return synthesised((stack) => build(stack, props))
@@ -171,11 +170,6 @@ test('the work group sets the location and encryption of results, and the scan l
   })
 })
 
-test('the limit of what a query reads is a prop', () => {
-  const { WorkGroupConfiguration } = only(analysis({ scanLimitGb: 0.5 }).template, 'AWS::Athena::WorkGroup')
-  assert.equal(WorkGroupConfiguration.BytesScannedCutoffPerQuery, 500_000_000)
-})
-
 test('every saved query is bound to the work group and the database', () => {
   const { template } = analysis()
   const [workGroup] = Object.keys(template.findResources('AWS::Athena::WorkGroup'))
@@ -226,11 +220,4 @@ for (const [settings, expected] of LEFT_OUT) {
 
 test('no IAM policy is created', () => {
   analysis().template.resourceCountIs('AWS::IAM::Policy', 0)
-})
-
-test('cdk-nag finds nothing', () => {
-  const root = app()
-  build(new Stack(root, 'Test'), {})
-  Validations.of(root).addPlugins(new AwsSolutionsChecks(root))
-  assert.doesNotThrow(() => root.synth())
 })

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Stack, Validations } from 'aws-cdk-lib'
+import { Stack } from 'aws-cdk-lib'
 import { MockIntegration, RestApi } from 'aws-cdk-lib/aws-apigateway'
-import { DeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
-import { AwsSolutionsChecks } from 'cdk-nag'
 import { Construct } from 'constructs'
 
-import { Edge } from '../../lib/edge.ts'
 import { ApiFirewall, type ApiFirewallProps } from '../../lib/api-firewall.ts'
 import { importedApi, teamApi } from '../support/apis.ts'
-import { app, only, synthesised } from '../support/synth.ts'
+import { only, synthesised } from '../support/synth.ts'
 
 const firewall = (props: Omit<ApiFirewallProps, 'api'> = {}) =>
   synthesised((stack) => {
@@ -198,14 +195,4 @@ test('it protects the stage of the API, in its region', () => {
     '/stages/',
     { Ref: stageId },
   ])
-})
-
-test('cdk-nag finds nothing in an edge with a firewall', () => {
-  const checked = app()
-  const stack = new Stack(checked, 'Test')
-  const deliveryStream = DeliveryStream.fromDeliveryStreamName(stack, 'Stream', 'clicks')
-  const { api } = new Edge(stack, 'Edge', { deliveryStream })
-  new ApiFirewall(stack, 'Firewall', { api })
-  Validations.of(checked).addPlugins(new AwsSolutionsChecks(checked))
-  checked.synth()
 })

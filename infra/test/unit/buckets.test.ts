@@ -73,7 +73,7 @@ function policyOf(template: Template, bucket: string): Record<string, any>[] {
   return policies.find(({ Properties }) => Properties.Bucket.Ref === bucket)!.Properties.PolicyDocument.Statement
 }
 
-test('clicks are versioned, and left-overs expire', () => {
+test('clicks are versioned, and incomplete uploads expire', () => {
   const { clicks } = buckets()
   assert.deepEqual(clicks.Properties.VersioningConfiguration, { Status: 'Enabled' })
   const expiry = { Status: 'Enabled', NoncurrentVersionExpiration: { NoncurrentDays: 30 } }
@@ -84,7 +84,7 @@ test('clicks are versioned, and left-overs expire', () => {
     { Id: 'errors', Prefix: 'errors/', ...expiry, ExpirationInDays: 730 },
     { Id: 'redriven', Prefix: 'redriven/', ...expiry, ExpirationInDays: 730 },
     {
-      Id: 'left-overs',
+      Id: 'incomplete-uploads',
       Status: 'Enabled',
       AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
       ExpiredObjectDeleteMarker: true,
@@ -132,7 +132,7 @@ test("services' records have a lifecycle rule per folder, with the retention of 
       ['delivered-orders', 'orders/', 60],
       ['delivered-rawdata', 'rawdata/', 60],
       ['errors', 'errors/', 730],
-      ['left-overs', undefined, undefined],
+      ['incomplete-uploads', undefined, undefined],
       ['others', undefined, 730],
     ],
   )
@@ -154,7 +154,7 @@ test('objects of a removed stream expire, and no rule of a folder lasts longer',
   const removed = services({ folders: [] })
   assert.deepEqual(
     removed.rules.map(({ Id }) => Id),
-    ['errors', 'left-overs', 'others'],
+    ['errors', 'incomplete-uploads', 'others'],
   )
   for (const kept of [
     {},

@@ -85,27 +85,33 @@ test('a secret is read by the function: the template has its ARN, and the role m
   assert.deepEqual(permissions({}), [])
 })
 
+/** A function URL, and nothing but it. */
+const throughUrl = (Resource: unknown) => [
+  { Action: 'lambda:InvokeFunctionUrl', Effect: 'Allow', Resource },
+  {
+    Action: 'lambda:InvokeFunction',
+    Effect: 'Allow',
+    Resource,
+    Condition: { Bool: { 'lambda:InvokedViaFunctionUrl': 'true' } },
+  },
+]
+
 test('with a signature, the role may call the API in the URL, or what has the ARN', () => {
   const settings = { lookupAuth: 'iam' } as const
   const lookupApiUrl = 'https://a1b2c3.execute-api.eu-west-1.amazonaws.com/prod'
   const [ofUrl] = permissions({ settings, lookupApiUrl })
   assert.equal(ofUrl!.Action, 'execute-api:Invoke')
   assert.match(JSON.stringify(ofUrl!.Resource), /:execute-api:eu-west-1:.*:a1b2c3\/prod\/GET\/\*/)
+  const [ofUpperCase] = permissions({ settings, lookupApiUrl: lookupApiUrl.toUpperCase().replace('PROD', 'prod') })
+  assert.deepEqual(ofUpperCase, ofUrl)
   const lookupApiArn = 'arn:aws:lambda:eu-west-1:123456789012:function:shop'
-  assert.deepEqual(permissions({ settings, lookupApiArn }), [
-    { Action: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'], Effect: 'Allow', Resource: lookupApiArn },
-  ])
+  assert.deepEqual(permissions({ settings, lookupApiArn }), throughUrl(lookupApiArn))
 })
 
 test('a function of the same app is called by its function URL', () => {
   const settings = { lookupAuth: 'iam' } as const
   const lookupApiArn = Fn.importValue('ShopFunctionArn')
-  const [ofFunction] = permissions({ settings, lookupApiArn })
-  assert.deepEqual(ofFunction, {
-    Action: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'],
-    Effect: 'Allow',
-    Resource: { 'Fn::ImportValue': 'ShopFunctionArn' },
-  })
+  assert.deepEqual(permissions({ settings, lookupApiArn }), throughUrl({ 'Fn::ImportValue': 'ShopFunctionArn' }))
 })
 
 test('a private API is called from subnets of its VPC', () => {

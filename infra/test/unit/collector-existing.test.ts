@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Duration, SecretValue, Stack, Validations } from 'aws-cdk-lib'
+import { Duration, SecretValue, Stack } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import { AwsSolutionsChecks } from 'cdk-nag'
 import { Collector, type CollectorProps } from '../../lib/collector.ts'
 import type { CollectorSettings } from '../../lib/collector/settings.ts'
 import { countsOf, importedApi, teamApi } from '../support/apis.ts'
 import { ARN, bucket, encrypted, existing, key } from '../support/resources.ts'
 import { placeholder } from '../support/code.ts'
 import { rejected, SERVICE } from '../support/configurations.ts'
-import { app, only, propertiesOf, statements, synthesised } from '../support/synth.ts'
+import { nagged, only, propertiesOf, statements, synthesised } from '../support/synth.ts'
 import { methods } from '../support/velocity.ts'
 
 type Choose = (stack: Stack) => Partial<CollectorProps>
@@ -260,10 +259,8 @@ test('with an existing API, the retention of logs is that of the function', () =
 })
 
 test('cdk-nag finds nothing in a collector of existing parts', () => {
-  const checked = app()
-  const stack = new Stack(checked, 'Test')
-  const parts = { dataStream: encrypted(stack), api: importedApi(stack), queue: true }
-  new Collector(stack, 'Collector', { code: placeholder(), ...parts })
-  Validations.of(checked).addPlugins(new AwsSolutionsChecks(checked))
-  checked.synth()
+  nagged((stack) => {
+    const parts = { dataStream: encrypted(stack), api: importedApi(stack), queue: true }
+    new Collector(stack, 'Collector', { code: placeholder(), ...parts })
+  })
 })

@@ -5,7 +5,7 @@ import { Duration, SecretValue } from 'aws-cdk-lib'
 import { Annotations, Match } from 'aws-cdk-lib/assertions'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as s3 from 'aws-cdk-lib/aws-s3'
-import { Collector, type CollectorProps, DEFAULT_THROTTLE } from '../../lib/collector.ts'
+import { Collector, type CollectorProps, DEFAULT_COLLECTOR_THROTTLE } from '../../lib/collector.ts'
 import { placeholder } from '../support/code.ts'
 import { only, statements, synthesised } from '../support/synth.ts'
 import { respond, methods } from '../support/velocity.ts'
@@ -186,13 +186,28 @@ for (const [props, rate, burst] of [
   })
 }
 
-test('by default, requests that all take as long as possible leave other functions concurrency', () => {
+test('by default, requests and messages that all take as long as possible leave other functions concurrency', () => {
   const source = readFileSync(new URL('../../../crates/click-collector/src/main.rs', import.meta.url), 'utf8')
   const longest = Number(/const REQUEST_TIMEOUT: Duration = Duration::from_secs\((\d+)\);/.exec(source)![1])
-  const { rate, burst } = DEFAULT_THROTTLE
+  const { rate, burst } = DEFAULT_COLLECTOR_THROTTLE
+  const ofQueue = only(queued.template, 'AWS::Lambda::EventSourceMapping').ScalingConfig.MaximumConcurrency
+  assert.equal(ofQueue, 50)
+  const most = rate * longest + burst + ofQueue
   // An account's concurrent executions ("Lambda quotas").
-  assert.ok(rate * longest + burst <= 0.6 * 1000, `${rate * longest + burst}`)
+  assert.ok(most <= 0.65 * 1000, `${most}`)
 })
+
+for (const [reservedConcurrentExecutions, expected] of [
+  [1, 2],
+  [10, 10],
+  [100, 50],
+] as const) {
+  test(`the queue has ${expected} executions at a time with a reserved concurrency of ${reservedConcurrentExecutions}`, () => {
+    const { template } = collector({ queue: true, reservedConcurrentExecutions })
+    const { ScalingConfig } = only(template, 'AWS::Lambda::EventSourceMapping')
+    assert.deepEqual(ScalingConfig, { MaximumConcurrency: expected })
+  })
+}
 
 test('concurrency is reserved only if a prop says how much: accounts with a low quota have none to spare', () => {
   assert.equal(plain.fn.ReservedConcurrentExecutions, undefined)

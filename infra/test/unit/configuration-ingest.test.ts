@@ -160,6 +160,7 @@ test('options of the other ingestion paths and the fan-out that contradict each 
   ] as const) {
     assert.match(rejected({ ...SERVICE, ...context }), message)
   }
+  readConfiguration({ ...SERVICE, collectorQueue: false }, {})
   readConfiguration({ ...SERVICE, ...collector, collectorPartitionKeyField: 'shop', collectorMaskFields: 'shop' }, {})
   readConfiguration({ ...SERVICE, stackName: 'S'.repeat(56), streams: { ['n'.repeat(64)]: {} } }, {})
   readConfiguration({ ...SERVICE, stackName: 'S'.repeat(39), fanOut: 'n'.repeat(32) }, {})

@@ -10,6 +10,8 @@ const ORIGINS =
 const FIELD =
   'NAME or NAME=/json/pointer, with a name of 1 to 64 characters of [A-Za-z0-9_-] and a pointer of up to 16 parts'
 
+const API_ARN = 'the ARN of an API of API Gateway (arn:aws:execute-api:…), or of the function behind a function URL'
+
 test('only the service is required', () => {
   assert.deepEqual(readConfiguration(SERVICE, {}), SERVICE)
   assert.deepEqual(readConfiguration({ mysfitsService: true }, {}), { mysfitsService: true })
@@ -126,6 +128,8 @@ test('an error names the option, the value found and the accepted values', () =>
     ['alarmEmail', 'me', 'an e-mail address'],
     ['alarmTopicArn', 'alarms', 'the ARN of an SNS topic'],
     ['pagerTopicArn', 'alarms', 'the ARN of an SNS topic'],
+    // Every API of the account.
+    ['lookupApiArn', 'arn:aws:execute-api:us-east-1:123456789012:*', API_ARN],
   ] as const) {
     const message = rejected({ ...SERVICE, [name]: found })
     assert.equal(message, `the context's ${name}: found ${JSON.stringify(found)}; accepted: ${accepted}`)

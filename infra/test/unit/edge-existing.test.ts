@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Stack, Validations } from 'aws-cdk-lib'
+import { Stack } from 'aws-cdk-lib'
 import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
 import { DeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import { AwsSolutionsChecks } from 'cdk-nag'
 import { Construct } from 'constructs'
 import { Edge, type EdgeProps } from '../../lib/edge.ts'
 import { countsOf, importedApi, teamApi } from '../support/apis.ts'
-import { app, only, propertiesOf, statements, synthesised } from '../support/synth.ts'
+import { nagged, only, propertiesOf, statements, synthesised } from '../support/synth.ts'
 import { methods, respond } from '../support/velocity.ts'
 
 type Choose = (stack: Stack) => Omit<EdgeProps, 'deliveryStream'>
@@ -205,10 +204,8 @@ for (const disableExecuteApiEndpoint of [true, false, undefined]) {
 }
 
 test('cdk-nag finds nothing in what an existing API gets', () => {
-  const checked = app()
-  const stack = new Stack(checked, 'Test')
-  const deliveryStream = DeliveryStream.fromDeliveryStreamName(stack, 'Stream', 'clicks')
-  new Edge(stack, 'Edge', { deliveryStream, api: importedApi(stack) })
-  Validations.of(checked).addPlugins(new AwsSolutionsChecks(checked))
-  checked.synth()
+  nagged((stack) => {
+    const deliveryStream = DeliveryStream.fromDeliveryStreamName(stack, 'Stream', 'clicks')
+    new Edge(stack, 'Edge', { deliveryStream, api: importedApi(stack) })
+  })
 })

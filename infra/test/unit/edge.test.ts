@@ -2,15 +2,14 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-import { Stack, Validations } from 'aws-cdk-lib'
+import { Stack } from 'aws-cdk-lib'
 import { Annotations, Match, type Template } from 'aws-cdk-lib/assertions'
 import * as firehose from 'aws-cdk-lib/aws-kinesisfirehose'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import * as s3 from 'aws-cdk-lib/aws-s3'
-import { AwsSolutionsChecks } from 'cdk-nag'
 
 import { Edge, type EdgeProps } from '../../lib/edge.ts'
-import { app, only, statements, synthesised } from '../support/synth.ts'
+import { only, statements, synthesised } from '../support/synth.ts'
 import { method } from '../support/velocity.ts'
 
 const edge = (props: Partial<EdgeProps> = {}) =>
@@ -312,15 +311,4 @@ test('the URL of clicks is that of the resource in the stage', () => {
     { Ref: idOf('AWS::ApiGateway::Stage') },
     '/clicks',
   ])
-})
-
-test('cdk-nag finds nothing unacknowledged', () => {
-  for (const createLogsRole of [true, false]) {
-    const checked = app()
-    const stack = new Stack(checked, 'Test')
-    const deliveryStream = firehose.DeliveryStream.fromDeliveryStreamName(stack, 'Stream', 'clicks')
-    new Edge(stack, 'Edge', { deliveryStream, createLogsRole })
-    Validations.of(checked).addPlugins(new AwsSolutionsChecks(checked))
-    checked.synth()
-  }
 })

@@ -17,7 +17,7 @@ function alarmsOf({ AlarmRule }: Record<string, any>): string[] {
   return parts.filter((part) => typeof part !== 'string').map((part) => part['Fn::GetAtt'][0])
 }
 
-/** The same, without the scope and the hash, and with `NAME` for a stream's name, as in the manual. */
+/** The same, without the scope and the hash, and with `NAME` for a stream's name, as in the guide. */
 function pages(template: Template): string[] {
   return alarmsOf(only(template, 'AWS::CloudWatch::CompositeAlarm')).map((id) =>
     id.replace(/^Operations|[0-9A-F]{8}$/g, '').replace(/(?<=[a-z])(orders|rawdata)$/, '-NAME'),
@@ -42,14 +42,14 @@ for (const [id, expected] of Object.entries(PAGES)) {
     assert.deepEqual(pages(templateOf(id)), expected))
 }
 
-test('the manual lists the same alarms as those that page', () => {
-  const manual = readFileSync(new URL('../../../docs/guides/alarms.md', import.meta.url), 'utf8')
-  const lists = [...manual.matchAll(/^- \*\*Page\*\*[^]*?(?=^- |^$)/gm)].map(([list]) => list)
+test('the guide lists the same alarms as those that page', () => {
+  const guide = readFileSync(new URL('../../../docs/guides/alarms.md', import.meta.url), 'utf8')
+  const lists = [...guide.matchAll(/^- \*\*Page\*\*[^]*?(?=^- |^$)/gm)].map(([list]) => list)
   const listed = lists.flatMap((list) => [...list.matchAll(/\[([\w-]+)\]\(#/g)].map(([, name]) => name!))
   assert.deepEqual(listed.toSorted(), [...new Set(Object.values(PAGES).flat())].toSorted())
   for (const { stack, template } of stacks) {
     const { AlarmName } = only(template, 'AWS::CloudWatch::CompositeAlarm')
-    assert.ok(manual.includes(`\`${AlarmName}\``), `${stack.node.id}: ${AlarmName}`)
+    assert.ok(guide.includes(`\`${AlarmName}\``), `${stack.node.id}: ${AlarmName}`)
   }
 })
 

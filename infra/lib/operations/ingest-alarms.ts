@@ -2,14 +2,11 @@ import { Duration } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import type { QueueWithDeadLetters } from '../queue.ts'
-import { type AlarmRow, AT_ONCE, EVEN_IF_LATE, LASTING, silenceRow } from './alarms.ts'
+import { type AlarmRow, AT_ONCE, EVEN_IF_LATE, LASTING, SERVER_ERRORS, silenceRow } from './alarms.ts'
+import { messageAge, type RequestMetrics, type StreamMetrics } from './ingest-metrics.ts'
 import { errorObjectRequests, type lambdaMetrics, period } from './metrics.ts'
-import { messageAge, type RequestMetrics, type StreamMetrics } from './service-metrics.ts'
 
 const { GREATER_THAN_THRESHOLD } = cloudwatch.ComparisonOperator
-
-/** 5xx responses per period. */
-const SERVER_ERRORS = 5
 
 /**
  * The age of a message above which its consumer is late, of the 14 days that it is kept. It is below 6 hours, after which SQS publishes
