@@ -17,9 +17,9 @@ The processor | fields of a list | 64 characters | crates/service-kit/src/env.rs
 The processor | fields of a list | 16 parts | src/field.rs MAX_DEPTH
 The processor | nesting of a kept field | 128 levels | crates/service-kit/src/json.rs MAX_DEPTH
 The processor | partition key | 256 bytes | src/event/line.rs MAX_PARTITION_KEY_BYTES
-The processor | list of the service | 8 MiB | src/lookup/session.rs MAX_LIST_BYTES
+The processor | list of the service | 8 MiB | src/lookup/client.rs MAX_LIST_BYTES
 The processor | list of the service | 14 MiB | src/lookup/service_response.rs MAX_LIST_HEAP_BYTES
-The processor | item of the service | 1 MiB | src/lookup/session.rs MAX_ITEM_BYTES
+The processor | item of the service | 1 MiB | src/lookup/client.rs MAX_ITEM_BYTES
 The processor | attributes of a batch's keys | 12 MiB | src/lookup.rs MAX_BATCH_BYTES
 The processor | cached items | 8 MiB | src/lookup/cache.rs MAX_FOUND_BYTES
 The processor | cached items | 4 MiB | src/lookup/cache.rs MAX_NEGATIVE_BYTES
