@@ -9,6 +9,7 @@ use anyhow::Context;
 use governor::Quota;
 use runtime_api::Settings as Function;
 use tokio::sync::{broadcast, watch};
+use tokio::task::spawn_blocking;
 
 use super::settings::{CollectorSettings, Service, Settings};
 use crate::edge::{self, Collector};
@@ -23,7 +24,7 @@ use local_firehose::functions::FunctionLog;
 use local_firehose::http::HttpServer;
 use local_firehose::registry::Registry;
 use local_firehose::stream::{DeliveryStream, Notice, RecordMemory, Source};
-use object_storage::{Bucket, Destination};
+use object_storage::{Bucket, BucketError, Destination};
 
 pub(super) struct Pipeline {
     pub(super) page: HttpServer,
@@ -117,8 +118,9 @@ async fn start_streams(
     if let Some(state) = &settings.state {
         Control::check_names(state, settings.streams.iter().map(|stream| stream.name.as_str()))?;
     }
-    let opened = settings.streams.iter().map(|stream| Bucket::open(&stream.destination, durable));
-    let buckets: Vec<Bucket> = opened.collect::<Result<_, _>>()?;
+    let destinations: Vec<Destination> = settings.streams.iter().map(|stream| stream.destination.clone()).collect();
+    let open = move || destinations.iter().map(|destination| Bucket::open(destination, durable)).collect();
+    let buckets: Vec<Bucket> = spawn_blocking::<_, Result<_, BucketError>>(open).await??;
     let built = if settings.streams.iter().filter_map(|stream| stream.function.as_ref()).any(is_unbuilt) {
         packages::executable_of(PROCESSOR).await?
     } else {
