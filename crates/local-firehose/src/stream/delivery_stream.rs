@@ -24,7 +24,7 @@ use super::recent_records::{RecentRecords, RecordMemory};
 use super::refusals::{RefusalReason, RefusedRecords};
 use super::settings::StreamSettings;
 use super::state::{Recovered, State, StateError};
-use super::stats::{StreamOverview, StreamSnapshot};
+use super::stats::{StreamOverview, StreamSnapshot, Uploads};
 use super::uploader::{Buckets, Uploader};
 use super::value_history::ValueRanking;
 use crate::functions::{FunctionLog, Functions};
@@ -221,7 +221,13 @@ impl DeliveryStream {
     /// Whether objects wait because the storage refuses them.
     #[must_use]
     pub fn is_storage_refusing(&self) -> bool {
-        self.snapshot().storage_error.is_some()
+        self.with_current(|current| current.context.stats.is_storage_refusing())
+    }
+
+    /// Its uploads so far.
+    #[must_use]
+    pub fn uploads(&self) -> Uploads {
+        self.with_current(|current| current.context.stats.uploads())
     }
 
     /// Whether the source backup goes into another bucket than the other objects.

@@ -338,6 +338,7 @@ fn stored_objects_add_up() {
         }
     }
     let seen = json_of(&stats);
+    assert_eq!(stats.uploads(), Uploads { has_stored: true, ..Uploads::default() });
     assert_eq!(seen["failed_by_code"], json!({ "Lambda.FunctionError": 2 }));
     assert_eq!(seen["values"], json!({ "id": { "a": 2 } }));
     let kinds: Vec<&Value> = seen["objects"].as_array().unwrap().iter().map(|object| &object["kind"]).collect();
@@ -347,7 +348,7 @@ fn stored_objects_add_up() {
 #[test]
 fn the_storage_error_is_shown_until_all_objects_are_accepted() {
     let stats = stats();
-    let uploads = || (stats.snapshot().first_upload.is_some(), stats.snapshot().has_refused);
+    let uploads = || (stats.uploads().first.is_some(), stats.uploads().has_refused);
     assert_eq!(uploads(), (false, false));
     let refused = |error: &str| StreamEvent::UploadRefused { error: error.to_owned(), is_first: true };
     for (event, expected) in [
@@ -361,6 +362,7 @@ fn the_storage_error_is_shown_until_all_objects_are_accepted() {
         stats.record(event);
         assert_eq!(stats.snapshot().storage_error.as_deref(), expected);
     }
+        assert_eq!(stats.is_storage_refusing(), expected.is_some());
     assert_eq!(uploads(), (true, true));
 }
 
