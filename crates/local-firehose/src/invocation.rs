@@ -154,6 +154,11 @@ pub struct Metrics {
     pub failed_by_reason: Option<BTreeMap<String, u64>>,
 }
 
+/// Whether a log line may have metrics in the embedded metric format.
+pub(crate) fn is_metrics_line(line: &str) -> bool {
+    line.contains("\"_aws\"")
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Line {
@@ -170,7 +175,7 @@ impl Metrics {
     pub fn of(lines: &[String]) -> Self {
         let mut metrics = Self::default();
         // Most lines are no metrics. This check avoids parsing them.
-        for line in lines.iter().filter(|line| line.contains("\"_aws\"")) {
+        for line in lines.iter().filter(|line| is_metrics_line(line)) {
             let Ok(line) = serde_json::from_str::<Line>(line) else { continue };
             let by_reason = metrics.failed_by_reason.get_or_insert_default();
             if let (Some(reason), Some(failed)) = (line.reason, line.failed) {

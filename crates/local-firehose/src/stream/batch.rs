@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use super::attempt::{Attempt, LINE_CHARS, bytes_of, is_metrics};
+use super::attempt::{Attempt, LINE_CHARS, bytes_of};
+use crate::invocation::is_metrics_line;
 use firehose_model::excerpt::excerpt;
 
 const REASON_CHARS: usize = 200;
@@ -97,7 +98,7 @@ impl Batch {
 pub(super) fn lines_about(lines: &[String], record_ids: &HashSet<&str>) -> RecordLines {
     let mut found = RecordLines::new();
     let mut bytes = 0;
-    for line in lines.iter().filter(|line| !is_metrics(line)) {
+    for line in lines.iter().filter(|line| !is_metrics_line(line)) {
         let words = line.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
         for id in words.filter(|word| record_ids.contains(word)) {
             let lines = found.entry(id.to_owned()).or_default();
