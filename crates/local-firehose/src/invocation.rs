@@ -10,7 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 pub use self::failed_attempts::FailedAttempts;
-use crate::outage::{Outage, Waiting};
+use crate::outage::{Outage, OutageWait};
 use firehose_model::delivery::{self, ErrorCode, Evaluation, RecordOutcome};
 use firehose_model::event::{Event, Record};
 use firehose_model::excerpt::excerpt;
@@ -77,7 +77,7 @@ pub async fn invoke(
     outage: &Outage,
 ) -> Result<Invocation, InvokeError> {
     let request = request.into();
-    let mut waiting: Option<Waiting<'_>> = None;
+    let mut waiting: Option<OutageWait<'_>> = None;
     loop {
         match function.invoke(request.clone()).await {
             Err(error) if error.is_host_exhausted() => {
@@ -88,7 +88,7 @@ pub async fn invoke(
                 waiting.get_or_insert_with(|| outage.begin(report)).pause().await;
             }
             invoked => {
-                if waiting.is_some_and(Waiting::end) {
+                if waiting.is_some_and(OutageWait::end) {
                     tracing::info!("this machine runs the function again");
                 }
                 return invoked;
@@ -194,7 +194,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
-    use runtime_api::{MAX_EVENT_BYTES, Settings};
+    use runtime_api::{FunctionSettings, MAX_EVENT_BYTES};
 
     use super::*;
     use firehose_model::event::{Record, STREAM};
@@ -209,7 +209,7 @@ mod tests {
         let too_large = "a".repeat(MAX_EVENT_BYTES);
         for (event, reached) in [(event(""), true), (event(&too_large), false)] {
             for retries in [0, 1, 3] {
-                let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
+                let mut function = Function::start(FunctionSettings::new("/bin/false")).await.unwrap();
                 let (mut seen, outage) = (Vec::new(), Outage::default());
                 let settled = invoke_with_retries(
                     &mut function,
@@ -249,7 +249,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_of_on_attempt_ends_the_retries() {
-        let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
+        let mut function = Function::start(FunctionSettings::new("/bin/false")).await.unwrap();
         let (event, mut seen, outage) = (event(""), 0, Outage::default());
         let settled = invoke_with_retries(
             &mut function,

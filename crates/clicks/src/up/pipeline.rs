@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use governor::Quota;
-use runtime_api::Settings as Function;
+use runtime_api::FunctionSettings;
 use tokio::sync::{broadcast, watch};
 use tokio::task::spawn_blocking;
 
@@ -172,7 +172,7 @@ fn root_beside(configured: &[&Destination]) -> Root {
 }
 
 /// The collector finds the local Kinesis by the variables of its SDK.
-async fn collector_start(collector: &CollectorSettings, kinesis: &HttpServer) -> anyhow::Result<Function> {
+async fn collector_start(collector: &CollectorSettings, kinesis: &HttpServer) -> anyhow::Result<FunctionSettings> {
     let mut start = collector.function.clone();
     if is_unbuilt(&start) {
         start.command = packages::executable_of(COLLECTOR).await?;
@@ -186,7 +186,7 @@ async fn collector_start(collector: &CollectorSettings, kinesis: &HttpServer) ->
 }
 
 /// Whether the function is the one of this project, which is built or found at the start.
-fn is_unbuilt(function: &Function) -> bool {
+fn is_unbuilt(function: &FunctionSettings) -> bool {
     function.command.as_os_str().is_empty()
 }
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::delivery_stream::DeliveryStream;
-use super::intake::{Entry, PutError};
+use super::intake::{IncomingRecord, PutError};
 use super::notices::Notices;
 use super::reader::Reader;
 use super::refusal_reports::RefusalReports;
@@ -204,12 +204,12 @@ impl DataStream {
     }
 
     /// Within the limits of its shard.
-    fn entry(&self, PutEntry { data, bytes, partition_key, hash_key }: PutEntry) -> Result<Entry, PutError> {
+    fn entry(&self, PutEntry { data, bytes, partition_key, hash_key }: PutEntry) -> Result<IncomingRecord, PutError> {
         let shard = self.settings.shards().of(hash_key);
         if self.limits.get(shard.0 as usize).is_none_or(|limit| !limit.take(bytes)) {
             return Err(PutError::Throttled(shard));
         }
-        Ok(Entry { data, shard: Some((shard, partition_key)) })
+        Ok(IncomingRecord { data, shard: Some((shard, partition_key)) })
     }
 }
 

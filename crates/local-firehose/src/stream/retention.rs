@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::interval;
 
-use super::intake::{Entry, PutError};
+use super::intake::{IncomingRecord, PutError};
 use super::receipt::cost;
 use firehose_model::batch::MB;
 use firehose_model::kinesis::shard::ShardId;
@@ -175,7 +175,7 @@ impl Retention {
     /// Accepts records with a shard in their order, each with its own result: its shard and its number.
     pub(super) fn put(
         &self,
-        entries: impl IntoIterator<Item = Result<Entry, PutError>>,
+        entries: impl IntoIterator<Item = Result<IncomingRecord, PutError>>,
         now_ms: i64,
     ) -> Vec<Result<(ShardId, u64), PutError>> {
         let mut kept = self.kept();
@@ -184,7 +184,7 @@ impl Retention {
         let arrival_ms = now_ms.max(kept.last_arrival_ms);
         kept.last_arrival_ms = arrival_ms;
         let results = entries.into_iter().map(|entry| {
-            let Entry { data, shard } = entry?;
+            let IncomingRecord { data, shard } = entry?;
             let (shard, partition_key) = shard.filter(|_| !is_closed).ok_or(PutError::Unavailable)?;
             let number = kept.next;
             let Shard { records, .. } = kept.shards.get_mut(shard.0 as usize).ok_or(PutError::Unavailable)?;

@@ -36,9 +36,9 @@ pub struct StreamSnapshot {
     pub(super) transformed: bool,
     /// Accepted records.
     pub accepted: u64,
-    pub(super) buffered: Waiting,
+    pub(super) buffered: BufferLevel,
     pub(super) in_function: InFunctionCounts,
-    pub(super) waiting: Waiting,
+    pub(super) waiting: BufferLevel,
     /// Records in objects of the destination.
     pub delivered: u64,
     /// Records that the function returned as `Dropped`.
@@ -94,13 +94,13 @@ struct DataStreamShards {
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
-pub(super) struct Waiting {
+pub(super) struct BufferLevel {
     pub(super) records: u64,
     pub(super) bytes: usize,
     pub(super) flush_in_ms: Option<u64>,
 }
 
-impl Waiting {
+impl BufferLevel {
     pub(super) fn add(&mut self, records: usize, bytes: usize) {
         self.records += records as u64;
         self.bytes += bytes;

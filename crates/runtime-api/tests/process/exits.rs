@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runtime_api::{Function, Outcome, Request, Settings};
+use runtime_api::{Function, FunctionSettings, Outcome, Request};
 use rustix::process::getpgrp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,7 +33,7 @@ async fn an_init_error_is_reported() {
 
 #[tokio::test]
 async fn a_start_without_a_call_times_out() {
-    let settings = Settings { init_timeout: Duration::from_millis(50), ..misbehaving("silent") };
+    let settings = FunctionSettings { init_timeout: Duration::from_millis(50), ..misbehaving("silent") };
     let mut function = start(settings).await;
     let invocation = invoke(&mut function, "never seen").await;
     assert_eq!((invocation.outcome, invocation.received), (Outcome::TimedOut, false));
@@ -41,8 +41,11 @@ async fn a_start_without_a_call_times_out() {
 
 #[tokio::test]
 async fn a_process_that_never_asks_again_is_replaced() {
-    let settings =
-        Settings { init_timeout: Duration::from_secs(10), settle_timeout: Duration::from_millis(50), ..settings() };
+    let settings = FunctionSettings {
+        init_timeout: Duration::from_secs(10),
+        settle_timeout: Duration::from_millis(50),
+        ..settings()
+    };
     let mut function = start(settings).await;
     let completed = invoke(&mut function, "hang-after-reply").await;
     assert_eq!(reply(&completed), "done");
