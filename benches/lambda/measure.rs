@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use runtime_api::{Function, Outcome, Settings};
+use runtime_api::{Function, FunctionSettings, Outcome};
 
 use bench_support::{ClickFormat, batch, batch_of, mysfits_service};
 
@@ -48,15 +48,15 @@ impl Kind {
         }
     }
 
-    fn settings(self, url: &str) -> Settings {
+    fn settings(self, url: &str) -> FunctionSettings {
         let settings = match self {
-            Self::Processor => Settings::new(env!("CARGO_BIN_EXE_click-processor")),
+            Self::Processor => FunctionSettings::new(env!("CARGO_BIN_EXE_click-processor")),
             Self::Straightforward => this("straightforward"),
             Self::CachedPython => python("cached.handler"),
             Self::WorkshopPython => python("workshop.handler"),
         };
         let settings = settings.env("MYSFITS_API_URL", url).env("LOOKUP_CACHE_SECONDS", "86400");
-        Settings { timeout: Duration::from_secs(300), ..settings }
+        FunctionSettings { timeout: Duration::from_secs(300), ..settings }
     }
 
     /// Records per batch, and batches. The workshop's function sends a request for each record, sequentially.
@@ -70,15 +70,15 @@ impl Kind {
 }
 
 /// This executable as a function.
-fn this(name: &str) -> Settings {
-    Settings::new(std::env::current_exe().unwrap()).env(function::VARIABLE, name)
+fn this(name: &str) -> FunctionSettings {
+    FunctionSettings::new(std::env::current_exe().unwrap()).env(function::VARIABLE, name)
 }
 
-fn python(handler: &str) -> Settings {
+fn python(handler: &str) -> FunctionSettings {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join(".venv/bin/python");
     assert!(python.exists(), "{} is missing: run `make bench`", python.display());
-    let mut settings = Settings::new(python);
+    let mut settings = FunctionSettings::new(python);
     settings.args = ["-m", "awslambdaric", handler].map(Into::into).into();
     settings.env("PYTHONPATH", root.join("benches/lambda").display().to_string())
 }
@@ -110,7 +110,7 @@ pub(crate) async fn by_format(format: ClickFormat, rounds: usize) -> [f64; 3] {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "nanoseconds and records are far from 2^52")]
-async fn cpu_per_record(settings: Settings, event: &str, records: usize, batches: usize) -> f64 {
+async fn cpu_per_record(settings: FunctionSettings, event: &str, records: usize, batches: usize) -> f64 {
     let mut function = Function::start(settings).await.unwrap();
     let process = function.process_id().unwrap();
     // Excludes one-time work, such as fetching the list.
@@ -137,7 +137,7 @@ async fn invoke(function: &mut Function, event: &str) -> Vec<u8> {
 pub(crate) fn starts() -> Vec<Row> {
     let (mut processor, mut processor_with_tls, mut empty) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..30 {
-        let settings = |url| Settings::new(env!("CARGO_BIN_EXE_click-processor")).env("MYSFITS_API_URL", url);
+        let settings = |url| FunctionSettings::new(env!("CARGO_BIN_EXE_click-processor")).env("MYSFITS_API_URL", url);
         processor.push(start(&settings("http://example.com")));
         processor_with_tls.push(start(&settings("https://example.com")));
         empty.push(start(&this("empty")));
@@ -170,7 +170,7 @@ pub(crate) async fn tls_cost() -> Row {
 }
 
 /// In milliseconds, from the process's start.
-async fn cpu_of_first_answer(settings: Settings) -> f64 {
+async fn cpu_of_first_answer(settings: FunctionSettings) -> f64 {
     let mut function = Function::start(settings).await.unwrap();
     let response = invoke(&mut function, &batch(1, 1)).await;
     assert!(String::from_utf8(response).unwrap().contains(r#""result":"Ok""#));
@@ -186,7 +186,7 @@ pub(crate) fn size() -> Row {
 }
 
 /// The time until a process polls for its first event, in milliseconds.
-fn start(settings: &Settings) -> f64 {
+fn start(settings: &FunctionSettings) -> f64 {
     let runtime_api = TcpListener::bind("127.0.0.1:0").unwrap();
     let started = Instant::now();
     let mut process = Command::new(&settings.command)

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use runtime_api::{Function, Settings};
+use runtime_api::{Function, FunctionSettings};
 use serde_json::{Value, json};
 
 use crate::harness::{
@@ -247,7 +247,7 @@ async fn a_record_that_exceeds_the_response_fails_before_it_takes_the_memory() {
     let bounded = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/black_box/bounded.sh");
 
     let one = r#"{"userId":"","mysfitId":"m"}"#;
-    let settings = Settings::new(bounded)
+    let settings = FunctionSettings::new(bounded)
         .env("EXECUTABLE", env!("CARGO_BIN_EXE_click-processor"))
         .env("LOOKUP_API_URL", service.url());
     let mut function = Function::start(settings).await.unwrap();

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use runtime_api::{Function, Invocation, Outcome, Request, Settings};
+use runtime_api::{Function, FunctionSettings, Invocation, Outcome, Request};
 use serde_json::{Value, json};
 
 use test_support::mysfits_service::ScriptedMysfitsService;
@@ -26,8 +26,8 @@ pub(crate) fn fixture_json(path: &str) -> Value {
 }
 
 /// The executable's settings. Its environment has `env` and Lambda's variables.
-pub(crate) fn settings(env: &[(&str, &str)]) -> Settings {
-    let settings = Settings::new(env!("CARGO_BIN_EXE_click-processor"));
+pub(crate) fn settings(env: &[(&str, &str)]) -> FunctionSettings {
+    let settings = FunctionSettings::new(env!("CARGO_BIN_EXE_click-processor"));
     env.iter().fold(settings, |settings, (name, value)| settings.env(*name, *value))
 }
 

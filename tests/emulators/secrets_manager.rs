@@ -1,6 +1,6 @@
 //! Secrets of moto's Secrets Manager.
 
-use runtime_api::{Function, Outcome, Settings};
+use runtime_api::{Function, FunctionSettings, Outcome};
 use serde_json::{Value, json};
 use test_support::mysfits_service::{Request, Response, ScriptedMysfitsService, healthy};
 
@@ -40,7 +40,7 @@ impl SecretsManager {
 }
 
 async fn function(service: &ScriptedMysfitsService, secrets: &SecretsManager, arn: &str) -> Function {
-    let settings = Settings::new(env!("CARGO_BIN_EXE_click-processor"))
+    let settings = FunctionSettings::new(env!("CARGO_BIN_EXE_click-processor"))
         .env("LOOKUP_API_URL", service.url())
         .env("LOOKUP_CACHE_SECONDS", "0")
         .env("LOOKUP_STALE_SECONDS", "0")

@@ -66,23 +66,23 @@ async fn unavailable(
 ) -> String {
     sleep_until(deadline).await;
     let first_put = loop {
-        match stream.snapshot().first_upload {
+        match stream.uploads().first {
             Some(at) => break at,
             None if stream.is_function_unavailable() => return "this machine can't run the function".to_owned(),
             None => sleep(POLL).await,
         }
     };
     sleep_until(first_put + stop_within).await;
-    while !stream.snapshot().has_refused && first_put.elapsed() < FIRST_PUT {
+    while !stream.uploads().has_refused && first_put.elapsed() < FIRST_PUT {
         sleep(POLL).await;
     }
     let settings = stream.settings();
     let destination = &settings.destination;
     let has_accepted =
-        |other: &DeliveryStream| other.settings().destination == *destination && !other.snapshot().objects.is_empty();
+        |other: &DeliveryStream| other.settings().destination == *destination && other.uploads().has_stored;
     let bucket = match (stream.unsettled(), streams.iter().any(has_accepted)) {
         (1.., false) => destination.to_string(),
-        (1.., true) if stream.has_backup_bucket() && !stream.snapshot().has_backed_up => {
+        (1.., true) if stream.has_backup_bucket() && !stream.uploads().has_backed_up => {
             "the bucket of the source backup".to_owned()
         }
         _ => std::future::pending().await,

@@ -7,6 +7,7 @@ pub mod event;
 pub mod excerpt;
 pub mod fields;
 pub mod kinesis;
+pub mod limits;
 pub mod prefix;
 pub mod processors;
 pub mod query;

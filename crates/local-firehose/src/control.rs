@@ -118,7 +118,7 @@ struct Inner {
 /// What the file in the state's folder has.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Created {
-    streams: BTreeMap<String, Entry>,
+    streams: BTreeMap<String, DeliveryStreamEntry>,
     /// Also of configured streams.
     tags: BTreeMap<String, Tags>,
     #[serde(default)]
@@ -129,7 +129,7 @@ struct Created {
 
 /// A delivery stream that a caller has created.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Entry {
+pub(crate) struct DeliveryStreamEntry {
     pub(crate) definition: Definition,
     pub(crate) status: Status,
 }
@@ -194,7 +194,11 @@ impl Control {
         &self.0.response_memory
     }
 
-    async fn restart(&self, name: String, Entry { definition, status }: Entry) -> Result<(), ControlError> {
+    async fn restart(
+        &self,
+        name: String,
+        DeliveryStreamEntry { definition, status }: DeliveryStreamEntry,
+    ) -> Result<(), ControlError> {
         if self.0.streams.get(&name).is_some() {
             return Err(ControlError::Configured(name));
         }
@@ -229,7 +233,7 @@ impl Control {
     }
 
     /// A stream that a caller has created, also one that is created or deleted at the moment.
-    pub(crate) fn describe(&self, name: &str) -> Option<Entry> {
+    pub(crate) fn describe(&self, name: &str) -> Option<DeliveryStreamEntry> {
         self.created().streams.get(name).cloned()
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use runtime_api::{Function, InvokeError, Settings};
+use runtime_api::{Function, FunctionSettings, InvokeError};
 use tokio::time::timeout;
 
 use crate::outage::Outage;
@@ -30,8 +30,8 @@ const CLIENTS: [&str; 2] = ["awslambdaric", "aws-lambda-ric"];
 
 /// The idle processes, and how to start another.
 #[derive(Debug)]
-pub struct Functions {
-    settings: Settings,
+pub struct FunctionPool {
+    settings: FunctionSettings,
     /// The function's log.
     pub log: Arc<FunctionLog>,
     idle: Mutex<Vec<Function>>,
@@ -40,9 +40,9 @@ pub struct Functions {
     pub outage: Outage,
 }
 
-impl Functions {
+impl FunctionPool {
     /// Starts no process: the first event does.
-    pub fn new(settings: Settings, log: Arc<FunctionLog>) -> Self {
+    pub fn new(settings: FunctionSettings, log: Arc<FunctionLog>) -> Self {
         let (idle, processes) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
         Self { settings, log, idle, processes, outage: Outage::default() }
     }
@@ -53,7 +53,7 @@ impl Functions {
 
     /// How to start the function, for one whose process requests no event. Once for each command, whatever the number of its streams.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        let Settings { command, args, .. } = &self.settings;
+        let FunctionSettings { command, args, .. } = &self.settings;
         let hint = hint(command, args)?;
         let mut hinted = self.log.hinted.lock().unwrap_or_else(PoisonError::into_inner);
         hinted.insert((command.clone(), args.clone())).then_some(hint)
@@ -76,7 +76,7 @@ impl Functions {
     }
 
     /// Makes a process available for the next event.
-    pub fn give_back(&self, function: Function) {
+    pub fn put_back(&self, function: Function) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(function);
     }
 
@@ -184,9 +184,9 @@ mod tests {
     fn a_hint_is_given_once_for_the_streams_of_a_process() {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
-        let of = |command: &str| Functions::new(Settings::new(command), Arc::clone(&log));
+        let of = |command: &str| FunctionPool::new(FunctionSettings::new(command), Arc::clone(&log));
         let [first, second, other] = ["a.py", "a.py", "b.py"].map(of);
-        assert_eq!([&first, &first, &second, &other].map(Functions::hint), [Some(PYTHON), None, None, Some(PYTHON)]);
+        assert_eq!([&first, &first, &second, &other].map(FunctionPool::hint), [Some(PYTHON), None, None, Some(PYTHON)]);
     }
 
     #[test]

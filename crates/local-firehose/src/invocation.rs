@@ -10,7 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 pub use self::failed_attempts::FailedAttempts;
-use crate::outage::{Outage, Waiting};
+use crate::outage::{Outage, OutageWait};
 use firehose_model::delivery::{self, ErrorCode, Evaluation, RecordOutcome};
 use firehose_model::event::{Event, Record};
 use firehose_model::excerpt::excerpt;
@@ -77,7 +77,7 @@ pub async fn invoke(
     outage: &Outage,
 ) -> Result<Invocation, InvokeError> {
     let request = request.into();
-    let mut waiting: Option<Waiting<'_>> = None;
+    let mut waiting: Option<OutageWait<'_>> = None;
     loop {
         match function.invoke(request.clone()).await {
             Err(error) if error.is_host_exhausted() => {
@@ -88,7 +88,7 @@ pub async fn invoke(
                 waiting.get_or_insert_with(|| outage.begin(report)).pause().await;
             }
             invoked => {
-                if waiting.is_some_and(Waiting::end) {
+                if waiting.is_some_and(OutageWait::end) {
                     tracing::info!("this machine runs the function again");
                 }
                 return invoked;
@@ -154,6 +154,11 @@ pub struct Metrics {
     pub failed_by_reason: Option<BTreeMap<String, u64>>,
 }
 
+/// Whether a log line may have metrics in the embedded metric format.
+pub(crate) fn is_metrics_line(line: &str) -> bool {
+    line.contains("\"_aws\"")
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Line {
@@ -170,7 +175,7 @@ impl Metrics {
     pub fn of(lines: &[String]) -> Self {
         let mut metrics = Self::default();
         // Most lines are no metrics. This check avoids parsing them.
-        for line in lines.iter().filter(|line| line.contains("\"_aws\"")) {
+        for line in lines.iter().filter(|line| is_metrics_line(line)) {
             let Ok(line) = serde_json::from_str::<Line>(line) else { continue };
             let by_reason = metrics.failed_by_reason.get_or_insert_default();
             if let (Some(reason), Some(failed)) = (line.reason, line.failed) {
@@ -189,7 +194,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
-    use runtime_api::{MAX_EVENT_BYTES, Settings};
+    use runtime_api::{FunctionSettings, MAX_EVENT_BYTES};
 
     use super::*;
     use firehose_model::event::{Record, STREAM};
@@ -204,7 +209,7 @@ mod tests {
         let too_large = "a".repeat(MAX_EVENT_BYTES);
         for (event, reached) in [(event(""), true), (event(&too_large), false)] {
             for retries in [0, 1, 3] {
-                let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
+                let mut function = Function::start(FunctionSettings::new("/bin/false")).await.unwrap();
                 let (mut seen, outage) = (Vec::new(), Outage::default());
                 let settled = invoke_with_retries(
                     &mut function,
@@ -244,7 +249,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_of_on_attempt_ends_the_retries() {
-        let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
+        let mut function = Function::start(FunctionSettings::new("/bin/false")).await.unwrap();
         let (event, mut seen, outage) = (event(""), 0, Outage::default());
         let settled = invoke_with_retries(
             &mut function,

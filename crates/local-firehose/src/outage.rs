@@ -20,21 +20,21 @@ impl Outage {
         self.0.load(Ordering::SeqCst) > 0
     }
 
-    pub(crate) fn begin(&self, report: impl FnOnce()) -> Waiting<'_> {
+    pub(crate) fn begin(&self, report: impl FnOnce()) -> OutageWait<'_> {
         if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
             report();
         }
-        Waiting { outage: self, attempts: 0 }
+        OutageWait { outage: self, attempts: 0 }
     }
 }
 
 /// Dropping it ends the wait, too: its operation may be cancelled.
-pub(crate) struct Waiting<'a> {
+pub(crate) struct OutageWait<'a> {
     outage: &'a Outage,
     attempts: u32,
 }
 
-impl Waiting<'_> {
+impl OutageWait<'_> {
     pub(crate) async fn pause(&mut self) {
         self.attempts += 1;
         sleep(BACKOFF.delay(self.attempts)).await;
@@ -48,7 +48,7 @@ impl Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for OutageWait<'_> {
     fn drop(&mut self) {
         self.outage.0.fetch_sub(1, Ordering::SeqCst);
     }

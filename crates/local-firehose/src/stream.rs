@@ -51,7 +51,7 @@ pub use self::refusals::{RefusalReason, RefusedBy, RefusedRecords};
 pub use self::retention::RetentionMemory;
 pub use self::settings::{Buffering, DataStreamSettings, Source, StreamSettings};
 pub use self::state::StateError;
-pub use self::stats::{StreamOverview, StreamSnapshot};
+pub use self::stats::{StreamOverview, StreamSnapshot, Uploads};
 pub use self::uploader::Buckets;
 pub use self::value_history::{RankedValue, ValueRanking};
 

@@ -4,7 +4,7 @@ pub mod engine;
 pub mod seed;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,6 +21,7 @@ use tokio::time;
 use self::engine::Engine;
 use crate::routes::router;
 use crate::table::{Table, TableName};
+use service_kit::address::local_url;
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -88,12 +89,7 @@ impl LocalService {
     /// The base URL for local clients, such as `http://127.0.0.1:8080`: loopback for an unspecified address.
     #[must_use]
     pub fn base_url(&self) -> String {
-        let ip = match self.address.ip() {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-            ip => ip,
-        };
-        format!("http://{}", SocketAddr::new(ip, self.address.port()))
+        local_url(self.address)
     }
 
     /// Where it listens.

@@ -1,9 +1,10 @@
 //! A folder as a bucket. An object is a file, which is written as a whole, as in S3. See `names.rs` for its name.
 
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
@@ -13,6 +14,9 @@ use super::names::{ABOVE, BELOW, decoded, encoded, is_unfinished};
 use super::walk::{self, Walk};
 use super::{BucketError, Found, ObjectStart, StoredObject, root_cause, stored_bytes_for};
 
+/// The age of an unfinished file that no process writes any more. Another process may write into the same folder.
+const ABANDONED: Duration = Duration::from_hours(1);
+
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
     store: Arc<LocalFileSystem>,
@@ -20,7 +24,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Removes the unfinished files of a killed process.
+    /// Removes the unfinished files of killed processes.
     pub(super) fn open(path: &Path, durable: bool) -> Result<Self, BucketError> {
         let problem = || format!("could not open the folder {} (`--destination`)", path.display());
         let failed = |source| BucketError::Folder(problem(), source);
@@ -172,8 +176,13 @@ fn remove_unfinished(folder: &Path) {
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() {
             remove_unfinished(&entry.path());
-        } else if kind.is_file() && entry.file_name().to_str().is_some_and(is_unfinished) {
+        } else if kind.is_file() && entry.file_name().to_str().is_some_and(is_unfinished) && is_abandoned(&entry) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+fn is_abandoned(entry: &DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > ABANDONED))
 }

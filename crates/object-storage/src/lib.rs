@@ -90,7 +90,7 @@ pub struct Found {
 }
 
 impl Bucket {
-    /// Opens the storage of a destination. A folder is created; a missing bucket is detected when the first object is put. With
+    /// Opens the storage of a destination. A folder is created, and read to remove what killed processes left unfinished there. A missing bucket is detected when the first object is put. With
     /// `durable`, a put into a folder returns when the object is on disk.
     pub fn open(destination: &Destination, durable: bool) -> Result<Self, BucketError> {
         Self::of(destination, |path| Folder::open(path, durable))

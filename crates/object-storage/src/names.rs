@@ -1,22 +1,8 @@
-//! The names of objects in a folder.
-//!
-//! S3 accepts every key, a file system does not. A key's slashes are folders. What a file's name can't have is encoded, so that each
-//! key has its own name and can be decoded from it:
-//!
-//! | in the key | in the folder |
-//! |---|---|
-//! | nothing between two slashes, or before the first | `%` |
-//! | a part that is `.` or `..` | `%2E`, `%2E%2E` |
-//! | a control character | `%00` to `%1F`, `%7F` |
-//! | `#1` at the end, which marks an unfinished file | `%231` |
-//! | a `%` that would look like one of these | `%25` |
-//! | a part of more than 240 bytes | several folders, with `%-` at the end of all but the last; a dot after that is `%2E` |
-//! | a folder with the name of an object | `%+` appended |
-//! | an object with the name of a folder | `%=` appended |
+//! The names of objects in a folder: each key has its own, and can be decoded from it. The rules are in the README, "Keys in a folder".
 
 use uuid::Uuid;
 
-/// The longest file name, without the `#1` of an unfinished file (Linux and macOS: 255 bytes).
+/// The longest file name, without the `#` and the number of an unfinished file, and without what is appended (Linux and macOS: 255 bytes).
 const MAX_NAME_BYTES: usize = 240;
 
 const CONTINUES: &str = "%-";
@@ -105,7 +91,7 @@ fn decode(name: &str, key: &mut String) {
     key.push_str(rest);
 }
 
-/// The name without the `#1` of an unfinished file of `LocalFileSystem`; none for other files.
+/// The name without the `#` and the number of an unfinished file of `LocalFileSystem`; none for other files.
 pub(super) fn unfinished(name: &str) -> Option<&str> {
     let (object, number) = name.rsplit_once('#')?;
     (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(object)

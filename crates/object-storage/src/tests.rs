@@ -23,6 +23,7 @@ use super::*;
 
 mod over_s3;
 mod reading;
+mod unfinished;
 
 const NAME: &str = "clicks-1-2026-11-20-08-22-01-00000000-0000-0000-0000-000000000000";
 
@@ -371,28 +372,4 @@ async fn an_error_of_a_folder_has_the_place_and_the_cause() {
     let error = Bucket::open(&file, false).unwrap_err();
     assert_eq!(error.to_string(), format!("could not open the folder {}/a (`--destination`)", place.objects.display()));
     assert!(error.source().is_some());
-}
-
-#[test]
-fn unfinished_files_of_a_killed_process_are_removed() {
-    let place = Place::folder();
-    let kept = [
-        format!("{NAME}.gz"),
-        NAME.to_owned(),
-        "a#1".to_owned(),
-        format!("{}#1", "a".repeat(60)),
-        format!("{NAME}#"),
-        format!("{NAME}#x"),
-    ];
-    let removed =
-        [format!("{NAME}#1"), format!("{NAME}.gz#12"), format!("{NAME}.json.v2#1"), format!("a.b-{NAME}.x#1")];
-    let folder = place.objects.join("firehose/2026");
-    fs::create_dir_all(&folder).unwrap();
-    for name in kept.iter().chain(&removed) {
-        fs::write(folder.join(name), "x").unwrap();
-    }
-    Bucket::open(&Destination::Folder(place.objects.clone()), false).unwrap();
-    let mut expected: Vec<String> = kept.iter().map(|name| format!("firehose/2026/{name}")).collect();
-    expected.sort();
-    assert_eq!(place.names(), expected);
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::invocation::{InvokeError, Outcome, Request};
 use crate::logs::Logs;
 use crate::server::{Api, Event, Progress};
-use crate::settings::Settings;
+use crate::settings::FunctionSettings;
 
 /// Leads its own process group: Ctrl-C in a terminal does not reach it, so that the caller can complete the event in flight. Dropping it
 /// kills the group, but no child process that has moved to another one.
@@ -36,7 +36,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    pub(crate) async fn start(settings: &Settings) -> Result<Self, InvokeError> {
+    pub(crate) async fn start(settings: &FunctionSettings) -> Result<Self, InvokeError> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = socket.local_addr()?;
         let (writer, logs) = Logs::new()?;
@@ -112,7 +112,7 @@ impl Environment {
         &mut self,
         request_id: &str,
         request: Request,
-        settings: &Settings,
+        settings: &FunctionSettings,
     ) -> Result<Outcome, InvokeError> {
         let timeout = request.timeout.unwrap_or(settings.timeout);
         let event = Event {

@@ -7,19 +7,19 @@ use uuid::Uuid;
 
 use crate::environment::Environment;
 use crate::invocation::{Invocation, InvokeError, MAX_EVENT_BYTES, Outcome, Request};
-use crate::settings::Settings;
+use crate::settings::FunctionSettings;
 
 /// One execution environment. Dropping it kills the process group.
 #[derive(Debug)]
 pub struct Function {
-    settings: Settings,
+    settings: FunctionSettings,
     environment: Option<Environment>,
     leftover: Vec<String>,
 }
 
 impl Function {
     /// A function without a process: the first [`invoke`](Self::invoke) starts it.
-    pub fn new(mut settings: Settings) -> Result<Self, InvokeError> {
+    pub fn new(mut settings: FunctionSettings) -> Result<Self, InvokeError> {
         // Resolved once, so that a new process has the same executable and directory even if the current folder changes.
         settings.command =
             path::absolute(&settings.command).map_err(|source| InvokeError::Spawn(settings.command.clone(), source))?;
@@ -31,7 +31,7 @@ impl Function {
     }
 
     /// Starts the process. The first [`invoke`](Self::invoke) reports an early exit.
-    pub async fn start(settings: Settings) -> Result<Self, InvokeError> {
+    pub async fn start(settings: FunctionSettings) -> Result<Self, InvokeError> {
         let mut function = Self::new(settings)?;
         function.ensure_process().await?;
         Ok(function)

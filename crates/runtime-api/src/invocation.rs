@@ -20,7 +20,7 @@ pub struct Request {
     pub deadline_ms: Option<u64>,
     /// `Lambda-Runtime-Trace-Id`; default: a new one.
     pub trace_id: Option<String>,
-    /// The time-out of this invocation; default: that of [`Settings`](crate::Settings).
+    /// The time-out of this invocation; default: that of [`FunctionSettings`](crate::FunctionSettings).
     pub timeout: Option<Duration>,
 }
 

@@ -11,4 +11,4 @@ mod settings;
 pub use function::Function;
 pub use invocation::{Invocation, InvokeError, MAX_EVENT_BYTES, Outcome, Request};
 pub use server::MAX_REPLY_BYTES;
-pub use settings::{ACCOUNT, REGION, Settings};
+pub use settings::{ACCOUNT, FunctionSettings, REGION};

@@ -15,7 +15,7 @@ const PATH: &str = "/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 
 /// The settings of a function process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct FunctionSettings {
     /// The path of the executable. A relative one is resolved against the current folder when the function is created.
     pub command: PathBuf,
     /// The arguments of the command.
@@ -41,7 +41,7 @@ pub struct Settings {
     pub settle_timeout: Duration,
 }
 
-impl Settings {
+impl FunctionSettings {
     /// A function named after its command, with 128 MB, 30 seconds, and Lambda's limits.
     pub fn new(command: impl Into<PathBuf>) -> Self {
         let command = command.into();

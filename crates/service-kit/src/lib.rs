@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod address;
 pub mod backoff;
 pub mod count;
 pub mod deadline;

@@ -1,6 +1,6 @@
 //! The executable under test, its events and its responses.
 
-use runtime_api::{Function, Invocation, Outcome, Request, Settings};
+use runtime_api::{Function, FunctionSettings, Invocation, Outcome, Request};
 use serde_json::{Value, json};
 
 use crate::kinesis::Kinesis;
@@ -14,9 +14,9 @@ pub(crate) const CORS: [(&str, &str); 3] = [
 ];
 
 /// The executable's settings. Its environment has `env` and Lambda's variables.
-pub(crate) fn settings(env: &[(&str, &str)]) -> Settings {
-    let settings = Settings::new(env!("CARGO_BIN_EXE_click-collector"));
-    let settings = Settings { function_name: "collector".to_owned(), ..settings }
+pub(crate) fn settings(env: &[(&str, &str)]) -> FunctionSettings {
+    let settings = FunctionSettings::new(env!("CARGO_BIN_EXE_click-collector"));
+    let settings = FunctionSettings { function_name: "collector".to_owned(), ..settings }
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test");
     env.iter().fold(settings, |settings, (name, value)| settings.env(*name, *value))

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use runtime_api::{Invocation, InvokeError, Outcome, Request, Settings};
+use runtime_api::{FunctionSettings, Invocation, InvokeError, Outcome, Request};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::reader::EdgeError;
-use local_firehose::functions::{FunctionLog, Functions};
+use local_firehose::functions::{FunctionLog, FunctionPool};
 use local_firehose::invocation::{self, describe, with_cause};
 use local_firehose::stream::{RefusalReason, RefusedRecords};
 
@@ -32,7 +32,7 @@ pub(crate) struct CollectorCounts {
 
 #[derive(Debug)]
 pub(crate) struct Collector {
-    functions: Functions,
+    pool: FunctionPool,
     capacity: Arc<Semaphore>,
     concurrency: Semaphore,
     timeout: Duration,
@@ -41,11 +41,11 @@ pub(crate) struct Collector {
 
 impl Collector {
     /// Starts no process: the first request does.
-    pub(crate) fn new(settings: Settings, concurrency: usize, log: Arc<FunctionLog>) -> Arc<Self> {
+    pub(crate) fn new(settings: FunctionSettings, concurrency: usize, log: Arc<FunctionLog>) -> Arc<Self> {
         let timeout = settings.timeout;
         let (capacity, concurrency) = (Arc::new(Semaphore::new(CAPACITY as usize)), Semaphore::new(concurrency));
-        let (functions, counts) = (Functions::new(settings, log), Mutex::default());
-        Arc::new(Self { functions, capacity, concurrency, timeout, counts })
+        let (pool, counts) = (FunctionPool::new(settings, log), Mutex::default());
+        Arc::new(Self { pool, capacity, concurrency, timeout, counts })
     }
 
     pub(super) async fn invoke(self: &Arc<Self>, event: Vec<u8>) -> Result<Bytes, EdgeError> {
@@ -63,13 +63,13 @@ impl Collector {
     }
 
     pub(crate) async fn stop(&self) {
-        let Self { functions, capacity, timeout: longest, .. } = self;
+        let Self { pool, capacity, timeout: longest, .. } = self;
         if capacity.available_permits() < CAPACITY as usize {
             tracing::info!("waiting for requests in flight of the collector; press Ctrl-C again to exit at once");
         }
         let _all = timeout(*longest, capacity.acquire_many(CAPACITY)).await;
         capacity.close();
-        functions.stop().await;
+        pool.stop().await;
     }
 
     pub(crate) fn counts(&self) -> CollectorCounts {
@@ -108,25 +108,25 @@ impl Collector {
             tracing::info!("a request timed out while it waited for the collector");
             return Err(EdgeError::FunctionTimeout);
         };
-        let mut function = self.functions.take().map_err(|error| not_reached(&error))?;
+        let mut function = self.pool.take().map_err(|error| not_reached(&error))?;
         // The function gets the same deadline in `Lambda-Runtime-Deadline-Ms`.
         let left = deadline.saturating_duration_since(Instant::now());
         let request = Request { timeout: Some(left), ..event.into() };
         // The deadline covers the start of a process, too, and the wait for a machine that can start none.
-        let invoked = invocation::invoke(&mut function, request, &self.functions.outage);
+        let invoked = invocation::invoke(&mut function, request, &self.pool.outage);
         if let Ok(invoked) = timeout_at(deadline, invoked).await {
-            self.functions.give_back(function);
+            self.pool.put_back(function);
             return self.outcome(invoked);
         }
         // The invocation must not continue, so its process is stopped.
-        self.functions.log.write(&function.stop().await);
+        self.pool.log.write(&function.stop().await);
         tracing::info!("the collector timed out");
         Err(EdgeError::FunctionTimeout)
     }
 
     fn outcome(&self, invoked: Result<Invocation, InvokeError>) -> Result<Bytes, EdgeError> {
         let invocation = invoked.map_err(|error| not_reached(&error))?;
-        self.functions.log.write(&invocation.logs);
+        self.pool.log.write(&invocation.logs);
         if let Outcome::Reply(reply) = invocation.outcome {
             return Ok(reply);
         }
@@ -151,7 +151,7 @@ mod tests {
     fn silent(timeout: Duration, concurrency: usize) -> (Arc<Collector>, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
-        let mut settings = Settings::new("/bin/sleep");
+        let mut settings = FunctionSettings::new("/bin/sleep");
         (settings.args, settings.timeout) = (vec!["600".into()], timeout);
         (Collector::new(settings, concurrency, log), folder)
     }
@@ -170,7 +170,7 @@ mod tests {
             drop(permit);
             let (result, took) = invoked.await.unwrap();
             assert_eq!((result, took.as_secs()), (Err(EdgeError::FunctionTimeout), 29), "{held}");
-            assert_eq!(collector.functions.processes(), processes);
+            assert_eq!(collector.pool.processes(), processes);
             assert_eq!(collector.counts(), CollectorCounts { timed_out: 1, ..CollectorCounts::default() });
             assert_eq!(collector.capacity.available_permits(), CAPACITY as usize);
         }

@@ -10,7 +10,7 @@ use firehose_model::event::Event;
 use jiff::Timestamp;
 use local_firehose::invocation::{self, AttemptReport, FailedAttempts, Metrics, describe};
 use local_firehose::outage::Outage;
-use runtime_api::{Function, Settings};
+use runtime_api::{Function, FunctionSettings};
 use state_file::{Quarantine, QuarantinedLine};
 
 use super::options::Replay;
@@ -48,7 +48,7 @@ impl Session {
     ) -> anyhow::Result<Self> {
         let function_name = PROCESSOR.name.to_owned();
         let timeout = Duration::from_secs(options.timeout_seconds);
-        let mut settings = Settings { function_name, timeout, ..Settings::new(function) };
+        let mut settings = FunctionSettings { function_name, timeout, ..FunctionSettings::new(function) };
         settings.env.extend(packages::of_service(service));
         // The last value of a variable wins.
         settings.env.extend(packages::inherited(env::vars_os()));

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use governor::Quota;
-use runtime_api::Settings as Function;
+use runtime_api::FunctionSettings;
 use tokio::sync::{broadcast, watch};
+use tokio::task::spawn_blocking;
 
 use super::settings::{CollectorSettings, Service, Settings};
 use crate::edge::{self, Collector};
@@ -23,7 +24,7 @@ use local_firehose::functions::FunctionLog;
 use local_firehose::http::HttpServer;
 use local_firehose::registry::Registry;
 use local_firehose::stream::{DeliveryStream, Notice, RecordMemory, Source};
-use object_storage::{Bucket, Destination};
+use object_storage::{Bucket, BucketError, Destination};
 
 pub(super) struct Pipeline {
     pub(super) page: HttpServer,
@@ -118,8 +119,9 @@ async fn start_streams(
     if let Some(state) = &settings.state {
         Control::check_names(state, settings.streams.iter().map(|stream| stream.name.as_str()))?;
     }
-    let opened = settings.streams.iter().map(|stream| Bucket::open(&stream.destination, durable));
-    let buckets: Vec<Bucket> = opened.collect::<Result<_, _>>()?;
+    let destinations: Vec<Destination> = settings.streams.iter().map(|stream| stream.destination.clone()).collect();
+    let open = move || destinations.iter().map(|destination| Bucket::open(destination, durable)).collect();
+    let buckets: Vec<Bucket> = spawn_blocking::<_, Result<_, BucketError>>(open).await??;
     let built = if settings.streams.iter().filter_map(|stream| stream.function.as_ref()).any(is_unbuilt) {
         packages::executable_of(PROCESSOR).await?
     } else {
@@ -171,7 +173,7 @@ fn root_beside(configured: &[&Destination]) -> Root {
 }
 
 /// The collector finds the local Kinesis by the variables of its SDK.
-async fn collector_start(collector: &CollectorSettings, kinesis: &HttpServer) -> anyhow::Result<Function> {
+async fn collector_start(collector: &CollectorSettings, kinesis: &HttpServer) -> anyhow::Result<FunctionSettings> {
     let mut start = collector.function.clone();
     if is_unbuilt(&start) {
         start.command = packages::executable_of(COLLECTOR).await?;
@@ -185,7 +187,7 @@ async fn collector_start(collector: &CollectorSettings, kinesis: &HttpServer) ->
 }
 
 /// Whether the function is the one of this project, which is built or found at the start.
-fn is_unbuilt(function: &Function) -> bool {
+fn is_unbuilt(function: &FunctionSettings) -> bool {
     function.command.as_os_str().is_empty()
 }
 

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use runtime_api::{Function, Outcome, Settings};
+use runtime_api::{Function, FunctionSettings, Outcome};
 use serde_json::{Value, json};
 use test_support::executable;
 use test_support::exit::Exit;
@@ -106,7 +106,7 @@ fn each_example_does_what_it_says() {
 /// `clicks replay` ignores partition keys.
 #[tokio::test]
 async fn the_keys_of_partition_keys_are_those_of_the_order() {
-    let mut function = Function::start(Settings::new(built().join("partition_keys"))).await.unwrap();
+    let mut function = Function::start(FunctionSettings::new(built().join("partition_keys"))).await.unwrap();
     let invocation = function.invoke(event(lines("{\"country\":\"FR\"}")).into_bytes()).await.unwrap();
     function.stop().await;
     let Outcome::Reply(response) = invocation.outcome else { panic!("{:?}", invocation.outcome) };

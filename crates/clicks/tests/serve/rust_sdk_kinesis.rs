@@ -10,7 +10,7 @@ use aws_sdk_firehose::types::{
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, ShardIteratorType, StreamStatus};
 use local_firehose::{Server, ServerOptions};
-use runtime_api::Settings;
+use runtime_api::FunctionSettings;
 use test_support::files::objects;
 use test_support::stand_in;
 use tokio::time::sleep;
@@ -69,7 +69,7 @@ fn destination() -> ExtendedS3DestinationConfiguration {
 async fn a_delivery_stream_and_a_consumer_read_a_data_stream() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = ServerOptions::new(folder.path());
-    options.control.functions.insert("stand-in", Settings::new(stand_in())).unwrap();
+    options.control.functions.insert("stand-in", FunctionSettings::new(stand_in())).unwrap();
     let server = Server::start(options).await.unwrap();
     let (kinesis, firehose) = (kinesis_client(&server), firehose_client(&server));
 

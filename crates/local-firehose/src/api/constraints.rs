@@ -9,6 +9,7 @@ use base64::{DecodeError, Engine};
 
 use super::request::ApiError;
 use firehose_model::excerpt::excerpt;
+use firehose_model::limits::is_stream_name_char;
 
 /// The most violations of a message (probed on Kinesis).
 const MAX_VIOLATIONS: usize = 10;
@@ -31,8 +32,7 @@ impl Constraints {
     }
 
     pub(super) fn name(&mut self, name: &str, path: &str, most: usize) {
-        let is_allowed = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.' | '-');
-        if name.is_empty() || !name.chars().all(is_allowed) {
+        if name.is_empty() || !name.chars().all(is_stream_name_char) {
             self.violated(name, path, "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
         }
         self.bounds("length", name.chars().count(), 1..=most, name, path);

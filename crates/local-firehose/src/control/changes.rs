@@ -10,7 +10,7 @@ use super::definition::Definition;
 use super::processing::FieldError;
 use super::refusal::{MAX_STREAMS, Refusal, StartError};
 use super::tags::{StreamKind, Tags};
-use super::{Control, ControlOptions, DESTINATION_ID, Entry, Status, Update};
+use super::{Control, ControlOptions, DESTINATION_ID, DeliveryStreamEntry, Status, Update};
 use crate::stream::{remove_state, state_of};
 
 impl Control {
@@ -49,7 +49,7 @@ impl Control {
                     return Err(Refusal::RecordsLeft(left));
                 }
                 log_options(&definition);
-                created.streams.insert(name.clone(), Entry { definition, status: Status::Creating });
+                created.streams.insert(name.clone(), DeliveryStreamEntry { definition, status: Status::Creating });
                 // Instead of those of a stream that was once configured.
                 created.set_tags(StreamKind::Delivery, &name, tags);
             }
@@ -95,7 +95,7 @@ impl Control {
         let (control, name) = (self.clone(), name.to_owned());
         let Update { version, destination_id, at, change } = update;
         self.changed(async move {
-            let Some(Entry { definition, status }) = control.describe(&name) else {
+            let Some(DeliveryStreamEntry { definition, status }) = control.describe(&name) else {
                 return Err(control.not_created(&name));
             };
             let Some(stream) = control.0.streams.get(&name).filter(|_| status == Status::Active) else {

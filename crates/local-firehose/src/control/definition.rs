@@ -13,7 +13,9 @@ use super::processing::{FieldError, Processing, Transformation};
 use crate::stream::{Buffering, Source, StreamSettings};
 use firehose_model::batch::{DEFAULT_BUFFER_RECORDS, Limits, MB};
 use firehose_model::excerpt::excerpt;
+use firehose_model::limits::MIN_PARTITIONED_MB;
 use firehose_model::prefix::{Compression, Prefix, time_zone};
+use firehose_model::processors::Processors;
 use firehose_model::query::Query;
 use firehose_model::scope::Scope;
 use object_storage::Destination;
@@ -21,8 +23,6 @@ use object_storage::Destination;
 /// Firehose's default `BufferingHints` (API reference, "BufferingHints").
 const DEFAULT_SIZE_MB: u32 = 5;
 const DEFAULT_INTERVAL_SECONDS: u32 = 300;
-/// The smallest size with dynamic partitioning (developer guide, "Enable dynamic partitioning"), and its default here.
-const PARTITIONED_SIZE_MB: u32 = 64;
 /// Concurrent invocations of a stream, and the data that it holds: those of `clicks up`.
 const CONCURRENCY: usize = 5;
 const BACKLOG_BYTES: usize = 256 * MB;
@@ -128,67 +128,36 @@ impl Definition {
     /// The bucket, the prefixes and the other members are validated here, as far as the service model does not. `at` is the member of
     /// the request that has the configuration, for errors.
     pub(super) fn plan(&self, at: &str, root: &Root, functions: &FunctionMap) -> Result<Plan, FieldError> {
-        let refused =
-            move |member: &'static str| move |problem: String| FieldError::new(format!("{at}.{member}"), problem);
-        let destination = Value::Object(self.destination.clone());
-        let bytes = destination.to_string().len();
-        if bytes > MAX_DESTINATION_BYTES {
-            let problem = format!("has {bytes} bytes; this local Firehose accepts {MAX_DESTINATION_BYTES}");
-            return Err(FieldError::new(at, problem));
-        }
-        let configuration = Configuration::deserialize(destination);
-        let configuration = configuration.map_err(|error| FieldError::new(at, error.to_string()))?;
-        let partitioned = is_enabled(configuration.dynamic_partitioning_configuration.as_ref());
-        let processing = format!("{at}.ProcessingConfiguration");
-        let processed = configuration.processing_configuration.map(|found| found.read(&processing, partitioned));
-        let (transformation, processors) = processed.transpose()?.unwrap_or_default();
-        let (function, query) = (partitioned && transformation.is_some(), processors.query.as_ref());
-        if partitioned && !function && query.is_none() {
-            let problem =
-                "needs a processor of type Lambda that returns partition keys, or one of type MetadataExtraction";
-            return Err(FieldError::new(format!("{at}.DynamicPartitioningConfiguration.Enabled"), problem));
-        }
+        let refused = |member: &'static str| move |problem: String| FieldError::new(format!("{at}.{member}"), problem);
+        let configuration = self.read_configuration(at)?;
+        refuse_unsupported(&configuration, at)?;
+        let (transformation, processors) = configuration.processing(at)?;
 
-        // API reference, "DataFormatConversionConfiguration": `Enabled` is true by default.
-        if configuration.data_format_conversion_configuration.is_some_and(|found| found.enabled != Some(false)) {
-            let problem = "is true, also by default, which is not supported by this local Firehose; accepted is false";
-            return Err(FieldError::new(format!("{at}.DataFormatConversionConfiguration.Enabled"), problem));
-        }
-
-        let bucket = root.bucket(configuration.bucket_arn.as_deref().unwrap_or_default());
-        let destination = bucket.map_err(refused("BucketARN"))?;
-        let prefix_text = configuration.prefix.unwrap_or_default();
+        let partitioned = configuration.is_partitioned();
+        let is_by_function = partitioned && transformation.is_some();
+        let keys = processors.query.as_ref().map(Query::keys).unwrap_or_default();
+        let prefix_text = configuration.prefix.as_deref().unwrap_or_default();
+        let prefix = Prefix::with_keys(prefix_text, is_by_function, keys).map_err(refused("Prefix"))?;
+        let error_prefix = error_prefix(prefix_text, configuration.error_output_prefix.as_deref())
+            .map_err(refused("ErrorOutputPrefix"))?;
         // An empty one is the default: so an update removes one.
-        let zone = configuration.custom_time_zone.filter(|zone| !zone.is_empty());
-        let zone = zone.map_or(Ok(TimeZone::UTC), |zone| time_zone(&zone)).map_err(refused("CustomTimeZone"))?;
-        let prefix = Prefix::with_keys(&prefix_text, function, query.map(Query::keys).unwrap_or_default());
-        let prefix = prefix.map_err(refused("Prefix"))?;
-        let error_prefix = error_prefix(&prefix_text, configuration.error_output_prefix.as_deref());
-        let error_prefix = error_prefix.map_err(refused("ErrorOutputPrefix"))?;
-        let compression = compression(configuration.compression_format.as_deref());
-        let compression = compression.map_err(refused("CompressionFormat"))?;
-        let hints = buffering(configuration.buffering_hints.as_ref(), partitioned);
-        let destination_buffer = hints.map_err(refused("BufferingHints"))?;
-
-        let backup_at = format!("{at}.{}", if at.ends_with("Update") { BACKUP_UPDATE } else { BACKUP });
-        let backup = configuration.s3_backup_configuration;
-        let is_buffered_alike = |hints: &BufferingHints| buffering(Some(hints), partitioned) == Ok(destination_buffer);
-        let backup = backup.map(|found| found.backup(&backup_at, root, is_buffered_alike)).transpose()?;
-        let is_backed_up = configuration.s3_backup_mode.as_deref() == Some("Enabled");
-        if is_backed_up && backup.is_none() {
-            return Err(FieldError::new(backup_at, "is required when S3BackupMode is Enabled"));
-        }
-        let (backup_prefix, backup_compression, backup_destination) =
-            backup.filter(|_| is_backed_up).unwrap_or_else(|| (None, Compression::None, destination.clone()));
-
-        let (buffer, retries) = match &transformation {
-            Some(Transformation { buffer_mb, buffer_seconds, retries, .. }) => {
-                let Limits { bytes, .. } = Limits::new(*buffer_mb, 0);
-                (Buffering { bytes, interval: seconds(*buffer_seconds) }, *retries)
-            }
-            // Without a function, there is nothing to collect records for.
-            None => (Buffering { bytes: MB, interval: Duration::ZERO }, 0),
+        let time_zone = match configuration.custom_time_zone.as_deref() {
+            None | Some("") => TimeZone::UTC,
+            Some(zone) => time_zone(zone).map_err(refused("CustomTimeZone"))?,
         };
+        let destination_buffer =
+            buffering(configuration.buffering_hints.as_ref(), partitioned).map_err(refused("BufferingHints"))?;
+        let destination =
+            root.bucket(configuration.bucket_arn.as_deref().unwrap_or_default()).map_err(refused("BucketARN"))?;
+        let compression =
+            compression(configuration.compression_format.as_deref()).map_err(refused("CompressionFormat"))?;
+        let is_buffered_alike = |hints: &BufferingHints| buffering(Some(hints), partitioned) == Ok(destination_buffer);
+        let is_backed_up = configuration.s3_backup_mode.as_deref() == Some("Enabled");
+        let backup = backup_of(configuration.s3_backup_configuration, is_backed_up, at, root, is_buffered_alike)?;
+        let (backup_prefix, backup_compression, backup_destination) =
+            backup.unwrap_or_else(|| (None, Compression::None, destination.clone()));
+
+        let (buffer, retries) = function_buffer(transformation.as_ref());
         let function_arn = transformation.map(|transformation| transformation.arn);
         let settings = StreamSettings {
             name: self.name.clone(),
@@ -206,7 +175,7 @@ impl Definition {
             destination_buffer,
             prefix,
             error_prefix,
-            time_zone: zone,
+            time_zone,
             compression,
             file_extension: configuration.file_extension.filter(|extension| !extension.is_empty()),
             backup_prefix,
@@ -216,6 +185,16 @@ impl Definition {
             count_fields: Vec::new(),
         };
         Ok(Plan { settings, backup: backup_destination })
+    }
+
+    fn read_configuration(&self, at: &str) -> Result<Configuration, FieldError> {
+        let destination = Value::Object(self.destination.clone());
+        let bytes = destination.to_string().len();
+        if bytes > MAX_DESTINATION_BYTES {
+            let problem = format!("has {bytes} bytes; this local Firehose accepts {MAX_DESTINATION_BYTES}");
+            return Err(FieldError::new(at, problem));
+        }
+        Configuration::deserialize(destination).map_err(|error| FieldError::new(at, error.to_string()))
     }
 
     /// The definition after an update. A member that the update has replaces the one of before; others are retained. Members of
@@ -264,11 +243,51 @@ impl Definition {
     /// In MB and seconds.
     pub(crate) fn buffering_hints(&self) -> (u64, u64) {
         let hint = |member: &str| self.destination.get("BufferingHints")?.get(member)?.as_u64();
-        let default_mb = if self.is_partitioned() { PARTITIONED_SIZE_MB } else { DEFAULT_SIZE_MB };
+        let default_mb = if self.is_partitioned() { MIN_PARTITIONED_MB } else { DEFAULT_SIZE_MB };
         (
             hint("SizeInMBs").unwrap_or(default_mb.into()),
             hint("IntervalInSeconds").unwrap_or(DEFAULT_INTERVAL_SECONDS.into()),
         )
+    }
+}
+
+fn refuse_unsupported(configuration: &Configuration, at: &str) -> Result<(), FieldError> {
+    // API reference, "DataFormatConversionConfiguration": `Enabled` is true by default.
+    match &configuration.data_format_conversion_configuration {
+        None | Some(Switch { enabled: Some(false) }) => Ok(()),
+        Some(_) => {
+            let problem = "is true, also by default, which is not supported by this local Firehose; accepted is false";
+            Err(FieldError::new(format!("{at}.DataFormatConversionConfiguration.Enabled"), problem))
+        }
+    }
+}
+
+type Backup = (Option<Prefix>, Compression, Destination);
+
+/// None unless it is enabled. Its configuration is validated all the same.
+fn backup_of(
+    configuration: Option<Box<Configuration>>,
+    is_enabled: bool,
+    at: &str,
+    root: &Root,
+    is_buffered_alike: impl FnOnce(&BufferingHints) -> bool,
+) -> Result<Option<Backup>, FieldError> {
+    let at = format!("{at}.{}", if at.ends_with("Update") { BACKUP_UPDATE } else { BACKUP });
+    let backup = configuration.map(|found| found.backup(&at, root, is_buffered_alike)).transpose()?;
+    if is_enabled && backup.is_none() {
+        return Err(FieldError::new(at, "is required when S3BackupMode is Enabled"));
+    }
+    Ok(backup.filter(|_| is_enabled))
+}
+
+/// The buffer of the function, and its retries. Without a function, there is nothing to collect records for.
+fn function_buffer(transformation: Option<&Transformation>) -> (Buffering, u32) {
+    match transformation {
+        Some(Transformation { buffer_mb, buffer_seconds, retries, .. }) => {
+            let Limits { bytes, .. } = Limits::new(*buffer_mb, 0);
+            (Buffering { bytes, interval: seconds(*buffer_seconds) }, *retries)
+        }
+        None => (Buffering { bytes: MB, interval: Duration::ZERO }, 0),
     }
 }
 
@@ -301,7 +320,7 @@ fn compression(format: Option<&str>) -> Result<Compression, String> {
 }
 
 fn buffering(hints: Option<&BufferingHints>, partitioned: bool) -> Result<Buffering, String> {
-    let default_mb = if partitioned { PARTITIONED_SIZE_MB } else { DEFAULT_SIZE_MB };
+    let default_mb = if partitioned { MIN_PARTITIONED_MB } else { DEFAULT_SIZE_MB };
     let (size_mb, interval) = match hints {
         None | Some(BufferingHints { size_mb: None, interval_in_seconds: None }) => {
             (default_mb, DEFAULT_INTERVAL_SECONDS)
@@ -310,13 +329,30 @@ fn buffering(hints: Option<&BufferingHints>, partitioned: bool) -> Result<Buffer
         // API reference, "BufferingHints".
         Some(_) => return Err("SizeInMBs and IntervalInSeconds must be specified together".to_owned()),
     };
-    if partitioned && size_mb < PARTITIONED_SIZE_MB {
-        return Err(format!("SizeInMBs must be at least {PARTITIONED_SIZE_MB} with dynamic partitioning"));
+    if partitioned && size_mb < MIN_PARTITIONED_MB {
+        return Err(format!("SizeInMBs must be at least {MIN_PARTITIONED_MB} with dynamic partitioning"));
     }
     Ok(Buffering { bytes: size_mb as usize * MB, interval: seconds(interval) })
 }
 
 impl Configuration {
+    fn is_partitioned(&self) -> bool {
+        is_enabled(self.dynamic_partitioning_configuration.as_ref())
+    }
+
+    fn processing(&self, at: &str) -> Result<(Option<Transformation>, Processors), FieldError> {
+        let partitioned = self.is_partitioned();
+        let processing = format!("{at}.ProcessingConfiguration");
+        let read = self.processing_configuration.as_ref().map(|found| found.read(&processing, partitioned));
+        let (transformation, processors) = read.transpose()?.unwrap_or_default();
+        if partitioned && transformation.is_none() && processors.query.is_none() {
+            let problem =
+                "needs a processor of type Lambda that returns partition keys, or one of type MetadataExtraction";
+            return Err(FieldError::new(format!("{at}.DynamicPartitioningConfiguration.Enabled"), problem));
+        }
+        Ok((transformation, processors))
+    }
+
     /// The prefix, the compression and the bucket of the source backup. It shares the buffering hints of the destination, so it has no
     /// others. Errors go to the destination.
     fn backup(
@@ -324,7 +360,7 @@ impl Configuration {
         at: &str,
         root: &Root,
         is_buffered_alike: impl FnOnce(&BufferingHints) -> bool,
-    ) -> Result<(Option<Prefix>, Compression, Destination), FieldError> {
+    ) -> Result<Backup, FieldError> {
         let refuse = |member: &str, problem: &str| Err(FieldError::new(format!("{at}.{member}"), problem));
         if self.buffering_hints.is_some_and(|hints| !is_buffered_alike(&hints)) {
             let problem = "other hints than those of the destination are not supported by this local Firehose";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use fancy_regex::Regex;
-use runtime_api::Settings;
+use runtime_api::FunctionSettings;
 
 /// The ARN of a function (Lambda API reference, "Invoke", "FunctionName"), here never without region, account or `function`.
 static ARN: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -25,33 +25,33 @@ pub struct InvalidFunctionName(pub String);
 
 /// Functions by their names or ARNs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FunctionMap(BTreeMap<String, Settings>);
+pub struct FunctionMap(BTreeMap<String, FunctionSettings>);
 
 impl FunctionMap {
     /// Adds a function, or replaces the one of this name or ARN. It gets its name, and its ARN, if that is given.
-    pub fn insert(&mut self, name_or_arn: &str, function: Settings) -> Result<(), InvalidFunctionName> {
+    pub fn insert(&mut self, name_or_arn: &str, function: FunctionSettings) -> Result<(), InvalidFunctionName> {
         let is_in_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let (function_name, arn) = match function_name(name_or_arn) {
             Some(name) => (name.to_owned(), Some(name_or_arn.to_owned())),
             None if !name_or_arn.is_empty() && name_or_arn.bytes().all(is_in_name) => (name_or_arn.to_owned(), None),
             None => return Err(InvalidFunctionName(name_or_arn.to_owned())),
         };
-        self.0.insert(name_or_arn.to_owned(), Settings { function_name, arn, ..function });
+        self.0.insert(name_or_arn.to_owned(), FunctionSettings { function_name, arn, ..function });
         Ok(())
     }
 
     /// The function that has exactly this name or ARN as its key.
     #[must_use]
-    pub fn get(&self, name_or_arn: &str) -> Option<&Settings> {
+    pub fn get(&self, name_or_arn: &str) -> Option<&FunctionSettings> {
         self.0.get(name_or_arn)
     }
 
     /// The function of an ARN: that of the whole ARN, else that of the ARN without version or alias, else that of the name.
-    pub(super) fn find(&self, arn: &str) -> Option<Settings> {
+    pub(super) fn find(&self, arn: &str) -> Option<FunctionSettings> {
         let name = function_name(arn)?;
         let unqualified = arn.splitn(8, ':').take(7).collect::<Vec<_>>().join(":");
         let found = [arn, unqualified.as_str(), name].into_iter().find_map(|key| self.0.get(key))?;
-        Some(Settings { function_name: name.to_owned(), arn: Some(arn.to_owned()), ..found.clone() })
+        Some(FunctionSettings { function_name: name.to_owned(), arn: Some(arn.to_owned()), ..found.clone() })
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
         for (key, command) in
             [(arn("a:7"), "a-7"), (arn("a"), "a-any"), ("a".to_owned(), "by-name"), ("b".to_owned(), "b")]
         {
-            map.insert(&key, Settings::new(command)).unwrap();
+            map.insert(&key, FunctionSettings::new(command)).unwrap();
         }
         for (given, command) in [
             (arn("a:7"), Some("a-7")),
@@ -104,7 +104,7 @@ mod tests {
             [("a_B-1", "a_B-1", "arn:aws:lambda:us-east-1:000000000000:function:a_B-1"), (arn, "a_B-1", arn)]
         {
             let mut map = FunctionMap::default();
-            map.insert(key, Settings::new("/bin/cat")).unwrap();
+            map.insert(key, FunctionSettings::new("/bin/cat")).unwrap();
             let found = map.get(key).unwrap();
             assert_eq!((found.function_name.as_str(), found.function_arn().as_str()), (name, expected_arn));
             assert_eq!(map.get("b"), None);
@@ -112,7 +112,7 @@ mod tests {
         for key in
             ["", "a b", "a.b", "a:b", "arn:aws:lambda:eu-west-1:1:function:a", "arn:aws:sqs:eu-west-1:123456789012:a"]
         {
-            let error = FunctionMap::default().insert(key, Settings::new("/bin/cat")).unwrap_err();
+            let error = FunctionMap::default().insert(key, FunctionSettings::new("/bin/cat")).unwrap_err();
             assert_eq!(error, InvalidFunctionName(key.to_owned()));
         }
     }

@@ -1,5 +1,5 @@
-use std::fs;
-use std::time::Duration;
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -177,8 +177,8 @@ async fn an_open_bucket_is_not_opened_again() {
     {
         let control = control(&folder, Registry::default()).await.unwrap();
         control.create(definition("a"), AT, Tags::new()).await.unwrap();
-        // As one of the first stream in progress.
-        fs::write(&upload, "").unwrap();
+        let two_hours_ago = SystemTime::now() - Duration::from_hours(2);
+        File::create(&upload).unwrap().set_modified(two_hours_ago).unwrap();
         control.create(definition("b"), AT, Tags::new()).await.unwrap();
         control.update("b", update("1", json!({ "Prefix": "p/" }))).await.unwrap();
         assert!(upload.exists());

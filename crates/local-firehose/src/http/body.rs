@@ -78,7 +78,7 @@ impl BodyMemory {
     /// The bytes of a response, whose memory is free for others when they are sent.
     pub(crate) fn hold_response(&self, bytes: Vec<u8>) -> Result<Bytes, BodyError> {
         let memory = self.take(bytes.len().saturating_sub(UNCOUNTED_OF_RESPONSE))?;
-        Ok(Bytes::from_owner(Held { bytes, memory }))
+        Ok(Bytes::from_owner(ReservedBytes { bytes, memory }))
     }
 
     fn take(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, BodyError> {
@@ -93,12 +93,12 @@ impl BodyMemory {
 
 /// Bytes whose memory is free for others when they are dropped.
 #[derive(Debug, Default)]
-struct Held {
+struct ReservedBytes {
     bytes: Vec<u8>,
     memory: Option<OwnedSemaphorePermit>,
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for ReservedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -122,7 +122,7 @@ impl BodyReader {
     /// refused instead of waiting: bodies that are partly read would wait for each other.
     pub async fn read(&self, body: Body) -> Result<Bytes, BodyError> {
         let mut arrival = Arrival::new(body, self.limits);
-        let mut read = Ok(Held::default());
+        let mut read = Ok(ReservedBytes::default());
         // The rest of a refused body is discarded.
         while let Some(chunk) = arrival.next().await? {
             read = read.and_then(|mut body| {
@@ -146,13 +146,13 @@ impl BodyReader {
 
     /// A body that is made of another one, within the same limits of memory and size.
     pub(crate) fn hold(&self, bytes: Vec<u8>) -> Result<Bytes, BodyError> {
-        let mut body = Held::default();
+        let mut body = ReservedBytes::default();
         self.reserve(&mut body, bytes.len())?;
         body.bytes = bytes;
         Ok(Bytes::from_owner(body))
     }
 
-    fn reserve(&self, body: &mut Held, more: usize) -> Result<(), BodyError> {
+    fn reserve(&self, body: &mut ReservedBytes, more: usize) -> Result<(), BodyError> {
         let before = body.bytes.len();
         let after = before + more;
         if after > self.limits.max_bytes {

@@ -1,7 +1,7 @@
 //! An HTTP server in a task of its own.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +12,15 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::connection;
+use service_kit::address::local_url;
 
 /// The most open connections of a server. Others wait until one closes, as an idle one does after nine seconds.
 ///
 /// Three servers (edge, Firehose, Kinesis) leave a quarter of 1,024 descriptors, the usual limit of a process on Linux.
 pub const MAX_CONNECTIONS: usize = 256;
 
-const GRACE: Duration = Duration::from_secs(5);
+/// The time of a stop with requests that do not end.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// A running server. Dropped, it stops in the background.
 #[derive(Debug)]
@@ -40,12 +42,7 @@ impl HttpServer {
     /// Such as `http://127.0.0.1:8000`: loopback for a server that listens everywhere.
     #[must_use]
     pub fn url(&self) -> String {
-        let ip = match self.address.ip() {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-            ip => ip,
-        };
-        format!("http://{}", SocketAddr::new(ip, self.address.port()))
+        local_url(self.address)
     }
 
     /// Where it listens.

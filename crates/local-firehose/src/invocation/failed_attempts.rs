@@ -17,11 +17,11 @@ const REFUSED: [&str; 3] = ["Connection refused", "connection refused", "ECONNRE
 pub struct FailedAttempts {
     function: String,
     most: u32,
-    held: Option<Held>,
+    held: Option<SimilarAttempts>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct SimilarAttempts {
     first: u32,
     last: u32,
     took: Duration,
@@ -46,7 +46,7 @@ impl FailedAttempts {
         let mut lines = Vec::from_iter(self.end());
         let (first, before) = same.map_or((attempt, Duration::ZERO), |held| (held.first, held.took));
         let took = before + invocation.as_ref().map_or(Duration::ZERO, |invocation| invocation.duration);
-        self.held = Some(Held { first, last: attempt, took, error, log });
+        self.held = Some(SimilarAttempts { first, last: attempt, took, error, log });
         if attempt == self.most || took >= LONGEST {
             lines.extend(self.end());
         }
@@ -55,7 +55,7 @@ impl FailedAttempts {
 
     /// No other attempt of the event fails.
     pub fn end(&mut self) -> Option<String> {
-        let Held { first, last, error, log, .. } = self.held.take()?;
+        let SimilarAttempts { first, last, error, log, .. } = self.held.take()?;
         let attempts = if first == last { format!("attempt {last}") } else { format!("attempts {first} to {last}") };
         let hint = if REFUSED.iter().any(|text| error.contains(text)) { "; is the service running?" } else { "" };
         Some(format!("{attempts} of {} failed: {} {error}{hint}{log}", self.most, self.function))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::invocation::is_metrics_line;
 use firehose_model::delivery::RecordOutcome;
 use firehose_model::excerpt::excerpt;
 
@@ -112,18 +113,13 @@ impl Attempt {
 /// The first and the last lines, because an exception is often the last thing that a function writes. Without metrics, which are read on
 /// their own. The second value is whether lines are left out.
 fn log_excerpt(lines: &[String], most: usize) -> (Vec<String>, bool) {
-    let text: Vec<&String> = lines.iter().filter(|line| !is_metrics(line)).collect();
+    let text: Vec<&String> = lines.iter().filter(|line| !is_metrics_line(line)).collect();
     let shortened = |lines: &[&String]| lines.iter().map(|line| excerpt(line, LINE_CHARS)).collect::<Vec<_>>();
     if text.len() <= most {
         return (shortened(&text), false);
     }
     let (first, last) = (&text[..most / 2], &text[text.len() - most / 2..]);
     ([shortened(first), shortened(last)].concat(), true)
-}
-
-/// CloudWatch's embedded metric format.
-pub(super) fn is_metrics(line: &str) -> bool {
-    line.contains("\"_aws\"")
 }
 
 pub(super) fn bytes_of(lines: &[String]) -> usize {

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Deserialize;
+use serde_json::Value;
 
-use super::attempt::{Attempt, LINE_CHARS, bytes_of, is_metrics};
+use super::attempt::{Attempt, LINE_CHARS, bytes_of};
+use crate::invocation::is_metrics_line;
 use firehose_model::excerpt::excerpt;
 
 const REASON_CHARS: usize = 200;
@@ -97,7 +98,7 @@ impl Batch {
 pub(super) fn lines_about(lines: &[String], record_ids: &HashSet<&str>) -> RecordLines {
     let mut found = RecordLines::new();
     let mut bytes = 0;
-    for line in lines.iter().filter(|line| !is_metrics(line)) {
+    for line in lines.iter().filter(|line| !is_metrics_line(line)) {
         let words = line.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
         for id in words.filter(|word| record_ids.contains(word)) {
             let lines = found.entry(id.to_owned()).or_default();
@@ -112,27 +113,27 @@ pub(super) fn lines_about(lines: &[String], record_ids: &HashSet<&str>) -> Recor
     found
 }
 
-/// A log line in JSON has a reason, as those of the click processor and of `firehose_transform`; an error; or a message with a level, as
-/// those of Powertools and of Lambda's JSON logs.
-#[derive(Deserialize)]
-struct JsonLine {
-    reason: Option<String>,
-    error: Option<String>,
-    message: Option<String>,
-    #[serde(default)]
-    level: String,
+/// In the log lines of Powertools and of Lambda's JSON logs.
+const FAILURE_LEVELS: [&str; 5] = ["warn", "warning", "error", "critical", "fatal"];
+/// In those of pino and bunyan, 40 is a warning (getpino.io, "API", "logger.levels").
+const FAILURE_LEVEL: f64 = 40.0;
+
+/// A log line in JSON has a reason, as those of the click processor and of `firehose_transform`; an error; or a message with a level. Text
+/// that is no JSON may say anything of a record.
+fn reason(lines: &[String]) -> Option<String> {
+    let lines: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let first = |member: &str| lines.iter().find_map(|line| line.get(member)?.as_str());
+    let message = || lines.iter().filter(|line| is_failure(line)).find_map(|line| line.get("message")?.as_str());
+    let reason = first("reason").or_else(|| first("error")).or_else(message);
+    reason.map(|reason| excerpt(reason, REASON_CHARS))
 }
 
-const LEVELS: [&str; 5] = ["warn", "warning", "error", "critical", "fatal"];
-
-/// Text that is no JSON may say anything of a record.
-fn reason(lines: &[String]) -> Option<String> {
-    let lines: Vec<JsonLine> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let is_failure = |line: &&JsonLine| LEVELS.iter().any(|level| line.level.eq_ignore_ascii_case(level));
-    let reason = lines.iter().find_map(|line| line.reason.as_ref());
-    let reason = reason.or_else(|| lines.iter().find_map(|line| line.error.as_ref()));
-    let reason = reason.or_else(|| lines.iter().filter(is_failure).find_map(|line| line.message.as_ref()));
-    reason.map(|reason| excerpt(reason, REASON_CHARS))
+fn is_failure(line: &Value) -> bool {
+    match line.get("level") {
+        Some(Value::String(level)) => FAILURE_LEVELS.iter().any(|failure| level.eq_ignore_ascii_case(failure)),
+        Some(level) => level.as_f64().is_some_and(|level| level >= FAILURE_LEVEL),
+        None => false,
+    }
 }
 
 #[cfg(test)]

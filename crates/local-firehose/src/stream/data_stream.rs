@@ -4,12 +4,15 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::delivery_stream::DeliveryStream;
-use super::intake::{Entry, PutError};
+use super::intake::{IncomingRecord, PutError};
 use super::notices::Notices;
 use super::reader::Reader;
 use super::refusal_reports::RefusalReports;
@@ -114,11 +117,7 @@ impl DataStream {
     }
 
     fn new(name: &str, created: Timestamp, settings: DataStreamSettings, records: Records) -> Self {
-        let limits = settings.shards().iter().map(|_| ShardLimit {
-            records: RateLimiter::direct(Quota::per_second(RECORDS_PER_SECOND)),
-            bytes: RateLimiter::direct(Quota::per_second(BYTES_PER_SECOND)),
-        });
-        let limits = limits.collect();
+        let limits = settings.shards().iter().map(|_| ShardLimit::new(&DefaultClock::default())).collect();
         Self { created, settings, name: name.into(), limits, records }
     }
 
@@ -205,12 +204,12 @@ impl DataStream {
     }
 
     /// Within the limits of its shard.
-    fn entry(&self, PutEntry { data, bytes, partition_key, hash_key }: PutEntry) -> Result<Entry, PutError> {
+    fn entry(&self, PutEntry { data, bytes, partition_key, hash_key }: PutEntry) -> Result<IncomingRecord, PutError> {
         let shard = self.settings.shards().of(hash_key);
         if self.limits.get(shard.0 as usize).is_none_or(|limit| !limit.take(bytes)) {
             return Err(PutError::Throttled(shard));
         }
-        Ok(Entry { data, shard: Some((shard, partition_key)) })
+        Ok(IncomingRecord { data, shard: Some((shard, partition_key)) })
     }
 }
 
@@ -232,12 +231,19 @@ impl Stats {
 }
 
 #[derive(Debug)]
-struct ShardLimit {
-    records: DefaultDirectRateLimiter,
-    bytes: DefaultDirectRateLimiter,
+struct ShardLimit<C: Clock = DefaultClock> {
+    records: Limiter<C>,
+    bytes: Limiter<C>,
 }
 
-impl ShardLimit {
+type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
+impl<C: Clock + Clone> ShardLimit<C> {
+    fn new(clock: &C) -> Self {
+        let limiter = |limit| RateLimiter::direct_with_clock(Quota::per_second(limit), clock.clone());
+        Self { records: limiter(RECORDS_PER_SECOND), bytes: limiter(BYTES_PER_SECOND) }
+    }
+
     fn take(&self, bytes: usize) -> bool {
         let bytes = u32::try_from(bytes).ok().and_then(NonZeroU32::new);
         self.records.check().is_ok() && bytes.is_none_or(|bytes| matches!(self.bytes.check_n(bytes), Ok(Ok(()))))

@@ -15,7 +15,7 @@ use super::buffer::ShardBuffers;
 use super::destination::Destination;
 use super::event::ObjectSummary;
 use super::history::HistoryColumns;
-use super::intake::{Buffers, Entry, Intake, PutError};
+use super::intake::{Buffers, IncomingRecord, Intake, PutError};
 use super::invoker::Invoker;
 use super::notices::Notices;
 use super::reader::Reader;
@@ -24,10 +24,10 @@ use super::recent_records::{RecentRecords, RecordMemory};
 use super::refusals::{RefusalReason, RefusedRecords};
 use super::settings::StreamSettings;
 use super::state::{Recovered, State, StateError};
-use super::stats::{StreamOverview, StreamSnapshot};
+use super::stats::{StreamOverview, StreamSnapshot, Uploads};
 use super::uploader::{Buckets, Uploader};
 use super::value_history::ValueRanking;
-use crate::functions::{FunctionLog, Functions};
+use crate::functions::{FunctionLog, FunctionPool};
 use object_storage::Bucket;
 
 const STATE_EXTENSION: &str = "redb";
@@ -71,23 +71,22 @@ impl From<Arc<FunctionLog>> for StreamDeps {
 struct Generation {
     context: Arc<Context>,
     buckets: Buckets,
-    functions: Option<Arc<Functions>>,
+    pool: Option<Arc<FunctionPool>>,
 }
 
 impl Generation {
     fn new(context: Arc<Context>, buckets: Buckets, function_log: &Arc<FunctionLog>) -> Self {
         let function = context.settings.function.clone();
-        let functions = function.map(|function| Arc::new(Functions::new(function, Arc::clone(function_log))));
-        Self { context, buckets, functions }
+        let pool = function.map(|function| Arc::new(FunctionPool::new(function, Arc::clone(function_log))));
+        Self { context, buckets, pool }
     }
 
     /// Ends when the sender is dropped and all records are processed.
     fn start(&self) -> (Buffers, JoinHandle<()>) {
-        let Self { context, buckets, functions } = self.clone();
+        let Self { context, buckets, pool } = self.clone();
         let (to_destination, items) = mpsc::unbounded_channel();
         let (to_buffers, accepted) = mpsc::unbounded_channel();
-        let invoker =
-            Invoker { context: Arc::clone(&context), functions: functions.clone(), destination: to_destination };
+        let invoker = Invoker { context: Arc::clone(&context), pool: pool.clone(), destination: to_destination };
         let destination = Destination::new(Uploader::new(context, buckets));
         let parts = [tokio::spawn(ShardBuffers::new(invoker).run(accepted)), tokio::spawn(destination.run(items))];
         let task = tokio::spawn(async move {
@@ -95,8 +94,8 @@ impl Generation {
                 // A task that panicked has logged it. Its records are not settled.
                 let _panicked = part.await;
             }
-            if let Some(functions) = functions {
-                functions.stop().await;
+            if let Some(pool) = pool {
+                pool.stop().await;
             }
         });
         (to_buffers, task)
@@ -203,7 +202,7 @@ impl DeliveryStream {
 
     /// Accepts records, each valid base64, and returns the id of each. With a state, they are on disk then.
     pub async fn put(&self, data: Vec<String>) -> Vec<Result<String, PutError>> {
-        let entries = data.into_iter().map(|data| Ok(Entry { data, shard: None }));
+        let entries = data.into_iter().map(|data| Ok(IncomingRecord { data, shard: None }));
         self.intake.put(entries, |record| record.record_id.clone()).await
     }
 
@@ -215,13 +214,19 @@ impl DeliveryStream {
     /// Whether invocations wait because this machine cannot start or reach the function.
     #[must_use]
     pub fn is_function_unavailable(&self) -> bool {
-        self.with_current(|current| current.functions.as_ref().is_some_and(|functions| functions.outage.is_ongoing()))
+        self.with_current(|current| current.pool.as_ref().is_some_and(|pool| pool.outage.is_ongoing()))
     }
 
     /// Whether objects wait because the storage refuses them.
     #[must_use]
     pub fn is_storage_refusing(&self) -> bool {
-        self.snapshot().storage_error.is_some()
+        self.with_current(|current| current.context.stats.is_storage_refusing())
+    }
+
+    /// Its uploads so far.
+    #[must_use]
+    pub fn uploads(&self) -> Uploads {
+        self.with_current(|current| current.context.stats.uploads())
     }
 
     /// Whether the source backup goes into another bucket than the other objects.

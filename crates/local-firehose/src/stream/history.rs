@@ -152,7 +152,7 @@ impl History {
     }
 }
 
-/// DurationCounts on a logarithmic scale: each bound is the fourth root of two, or 19 %, above the one before. So the geometric mean of two
+/// Durations on a logarithmic scale: each bound is the fourth root of two, or 19 %, above the one before. So the geometric mean of two
 /// bounds is within 9.1 % of each duration between them.
 #[derive(Debug, Default)]
 struct DurationCounts(Option<Box<[u32; DURATIONS as usize]>>);

@@ -40,7 +40,7 @@ impl From<PutError> for RefusalReason {
 }
 
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct IncomingRecord {
     /// Valid base64.
     pub(super) data: String,
     pub(super) shard: Option<(ShardId, String)>,
@@ -81,7 +81,7 @@ impl Intake {
     /// Records are handed over before this returns, so a disconnect cancels nothing. With a state, they are on disk before the results.
     pub(super) fn put<A>(
         &self,
-        entries: impl IntoIterator<Item = Result<Entry, PutError>>,
+        entries: impl IntoIterator<Item = Result<IncomingRecord, PutError>>,
         result: impl Fn(&Record) -> A,
     ) -> impl Future<Output = Vec<Result<A, PutError>>> {
         let arrival_ms = Timestamp::now().as_millisecond();
@@ -116,7 +116,12 @@ impl Intake {
         }
     }
 
-    fn accept(&self, Entry { data, shard }: Entry, arrival_ms: i64, next: &mut u64) -> Result<Accepted, PutError> {
+    fn accept(
+        &self,
+        IncomingRecord { data, shard }: IncomingRecord,
+        arrival_ms: i64,
+        next: &mut u64,
+    ) -> Result<Accepted, PutError> {
         let partition_key = shard.as_ref().map_or("", |(_, partition_key)| partition_key);
         if !self.context.backlog.reserve(cost(&data, partition_key)) {
             return Err(PutError::BacklogFull(shard.map(|(shard, _)| shard)));

@@ -19,7 +19,7 @@ use super::event::StreamEvent;
 use super::notices::most_frequent;
 use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
-use crate::functions::Functions;
+use crate::functions::FunctionPool;
 use crate::invocation::{AttemptReport, BatchResult, FailedAttempts, Metrics, invoke_with_retries, with_cause};
 use firehose_model::delivery::{ErrorCode, Evaluation, PartitionKeys, RecordOutcome};
 use firehose_model::event::{Event, Record};
@@ -34,7 +34,7 @@ const ERROR_CHARS: usize = 500;
 
 pub(super) struct Invoker {
     pub(super) context: Arc<Context>,
-    pub(super) functions: Option<Arc<Functions>>,
+    pub(super) pool: Option<Arc<FunctionPool>>,
     pub(super) destination: mpsc::UnboundedSender<Vec<Item>>,
 }
 
@@ -96,32 +96,33 @@ impl Invoker {
     }
 
     pub(super) fn start_batch(&self, receipts: &[Receipt]) -> Arc<Batch> {
-        let function = self.functions.as_ref().map(|functions| functions.name());
+        let function = self.pool.as_ref().map(|pool| pool.name());
         self.context.records.start_batch(receipts, function)
     }
 
     /// The receipts are those of the event's records, in their order.
     pub(super) async fn run(&self, event: Event, receipts: Vec<Receipt>, batch: Arc<Batch>) {
         let Context { settings, backlog, stats, .. } = &*self.context;
-        let BatchResult { outcomes, attempts } = match (&self.functions, &settings.function_arn) {
+        let BatchResult { outcomes, attempts } = match (&self.pool, &settings.function_arn) {
             (None, None) => untransformed(&event),
             (None, Some(arn)) => self.not_found(arn, &event),
-            (Some(functions), _) => self.invoke(functions, &event, &batch).await.unwrap_or_else(|error| {
+            (Some(pool), _) => self.invoke(pool, &event, &batch).await.unwrap_or_else(|error| {
                 tracing::error!("{}: an event was not processed: {error}", settings.name);
                 let outcomes = vec![RecordOutcome::Failed(ErrorCode::FunctionError); event.records.len()];
                 BatchResult { outcomes, attempts: 1 }
             }),
         };
         let end_ms = Timestamp::now().as_millisecond();
-        let Some(placed) = self.place(outcomes).await else { return };
+        let Some(outputs) = self.output_records(outcomes).await else { return };
         let arn = settings.arn_of_function().unwrap_or_default();
         let failed = |record: &Record, code, receipt| Item::failed(record, code, attempts, end_ms, &arn, receipt);
         let (mut items, mut dropped) = (Vec::with_capacity(receipts.len()), Vec::new());
         let mut outcomes = self.context.records.outcomes(Some(&batch));
         // A record without a function is its own output.
-        let has_output = self.functions.is_some() || !settings.processors.delimiter.is_empty();
-        for (position, ((record, placed), receipt)) in event.records.into_iter().zip(placed).zip(receipts).enumerate() {
-            match placed {
+        let has_output = self.pool.is_some() || !settings.processors.delimiter.is_empty();
+        for (position, ((record, output), receipt)) in event.records.into_iter().zip(outputs).zip(receipts).enumerate()
+        {
+            match output {
                 Ok((data, partition)) => {
                     outcomes.delivered(&receipt, has_output.then_some(&data));
                     items.push(Item::delivered(record, data, partition, receipt));
@@ -147,31 +148,31 @@ impl Invoker {
     }
 
     /// None if a query panicked, which the task has logged. The records are not settled.
-    async fn place(&self, outcomes: Vec<RecordOutcome>) -> Option<Vec<Placed>> {
+    async fn output_records(&self, outcomes: Vec<RecordOutcome>) -> Option<Vec<OutputRecord>> {
         let settings = Arc::clone(&self.context.settings);
         let has_query = settings.processors.query.is_some();
-        let place = move || outcomes.into_iter().map(|outcome| placed(outcome, &settings)).collect();
+        let outputs = move || outcomes.into_iter().map(|outcome| output_record(outcome, &settings)).collect();
         // On a thread where it delays no request.
-        if has_query { spawn_blocking(place).await.ok() } else { Some(place()) }
+        if has_query { spawn_blocking(outputs).await.ok() } else { Some(outputs()) }
     }
 
     async fn invoke(
         &self,
-        functions: &Functions,
+        pool: &FunctionPool,
         event: &Event,
         batch: &Arc<Batch>,
     ) -> Result<BatchResult, Box<dyn Error + Send + Sync>> {
-        let mut function = functions.take()?;
-        self.context.stats.record(StreamEvent::FunctionProcesses(functions.processes()));
+        let mut function = pool.take()?;
+        self.context.stats.record(StreamEvent::FunctionProcesses(pool.processes()));
         let retries = self.context.settings.retries;
-        let mut failed = FailedAttempts::new(format!("the function {}", functions.name()), retries);
+        let mut failed = FailedAttempts::new(format!("the function {}", pool.name()), retries);
         let on_attempt = |report: AttemptReport<'_>| {
-            self.record(functions, event, batch, &report);
-            self.report(functions, &report, &mut failed);
+            self.record(pool, event, batch, &report);
+            self.report(pool, &report, &mut failed);
             Ok(())
         };
-        let result = invoke_with_retries(&mut function, event, retries, on_attempt, &functions.outage).await;
-        functions.give_back(function);
+        let result = invoke_with_retries(&mut function, event, retries, on_attempt, &pool.outage).await;
+        pool.put_back(function);
         result
     }
 
@@ -188,9 +189,9 @@ impl Invoker {
         }
     }
 
-    fn record(&self, functions: &Functions, event: &Event, batch: &Arc<Batch>, report: &AttemptReport<'_>) {
+    fn record(&self, pool: &FunctionPool, event: &Event, batch: &Arc<Batch>, report: &AttemptReport<'_>) {
         let logs = report.invocation.as_ref().map(|invocation| invocation.logs.as_slice()).unwrap_or_default();
-        functions.log.write(logs);
+        pool.log.write(logs);
         let (summary, failed_by_reason) = summary(batch.number, event.records.len(), report, &Metrics::of(logs));
         let attempt = Arc::new(Attempt::new(summary, logs));
         let records = &self.context.records;
@@ -200,8 +201,8 @@ impl Invoker {
         self.context.stats.record(StreamEvent::Invoked { attempt, failed_by_reason, is_retried });
     }
 
-    fn report(&self, functions: &Functions, report: &AttemptReport<'_>, failed: &mut FailedAttempts) {
-        let (name, function) = (&self.context.settings.name, functions.name());
+    fn report(&self, pool: &FunctionPool, report: &AttemptReport<'_>, failed: &mut FailedAttempts) {
+        let (name, function) = (&self.context.settings.name, pool.name());
         let lines = match report.evaluation {
             Evaluation::InvocationFailed(_) => failed.add(report.attempt, &report.invocation),
             Evaluation::Outcomes(_) | Evaluation::InvalidResponse(..) => Vec::from_iter(failed.end()),
@@ -215,7 +216,7 @@ impl Invoker {
         // After the line about the attempt.
         if !lines.is_empty()
             && has_not_polled(report)
-            && let Some(hint) = functions.hint()
+            && let Some(hint) = pool.hint()
         {
             tracing::warn!("{name}: the function {function}: {hint}");
         }
@@ -235,9 +236,9 @@ fn has_not_polled(report: &AttemptReport<'_>) -> bool {
 }
 
 /// The data and the partition of a delivered record, the code of a failed one, and nothing of a dropped one.
-type Placed = Result<(Vec<u8>, Partition), Option<ErrorCode>>;
+type OutputRecord = Result<(Vec<u8>, Partition), Option<ErrorCode>>;
 
-fn placed(outcome: RecordOutcome, StreamSettings { prefix, processors, .. }: &StreamSettings) -> Placed {
+fn output_record(outcome: RecordOutcome, StreamSettings { prefix, processors, .. }: &StreamSettings) -> OutputRecord {
     let (mut data, keys) = match outcome {
         RecordOutcome::Delivered { data, keys } => (data, keys),
         RecordOutcome::Failed(code) => return Err(Some(code)),

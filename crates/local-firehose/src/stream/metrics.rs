@@ -25,12 +25,21 @@ pub(crate) fn write_metrics(text: &mut MetricsText, streams: &[StreamSnapshot], 
     write_backlog(text, streams);
     write_storage(text, streams);
     if !data_streams.is_empty() {
-        text.metric("kinesis_records_accepted_total", Counter, "Records of a data stream that a caller has created.");
+        text.metric(
+            "kinesis_records_accepted_total",
+            Counter,
+            "Records that a data stream created by a caller has accepted.",
+        );
         for DataStreamSnapshot { data_stream, accepted, .. } in data_streams {
             text.sample("kinesis_records_accepted_total", &[("stream", data_stream)], accepted);
         }
         let refused = data_streams.iter().map(|stream| (&stream.data_stream, &stream.refused_by_reason));
-        write_refused(text, "kinesis_records_refused_total", "Records that such a data stream has refused.", refused);
+        write_refused(
+            text,
+            "kinesis_records_refused_total",
+            "Records that a data stream created by a caller has refused.",
+            refused,
+        );
     }
 }
 
@@ -65,7 +74,7 @@ fn write_invocations(text: &mut MetricsText, streams: &[StreamSnapshot]) {
         retries,
     );
     let in_flight = |stream: &StreamSnapshot| stream.in_function.invocations;
-    write(text, streams, ("firehose_invocations_in_flight", Gauge), "Batches that the function has.", in_flight);
+    write(text, streams, ("firehose_invocations_in_flight", Gauge), "Batches that are in an invocation.", in_flight);
     let name = "firehose_invocation_duration_seconds";
     text.metric(name, Histogram, "Durations of the invocations that the function got.");
     for StreamSnapshot { stream, durations, .. } in streams {

@@ -21,7 +21,7 @@ pub(super) struct Accepted {
 impl Accepted {
     pub(super) fn new(sequence: u64, record: Record) -> Self {
         let bytes = cost(&record.data, record.partition_key());
-        let entry = Arc::new(Entry { sequence, bytes, unsettled: AtomicUsize::new(1) });
+        let entry = Arc::new(UnsettledRecord { sequence, bytes, unsettled: AtomicUsize::new(1) });
         Self { record, receipt: Receipt { entry, decompressed: 0, failed: None, number: 0 } }
     }
 
@@ -33,7 +33,7 @@ impl Accepted {
 /// A record with a source backup has two, and is settled with the second. Dropping one settles nothing: the state keeps the record.
 #[derive(Debug)]
 pub(super) struct Receipt {
-    entry: Arc<Entry>,
+    entry: Arc<UnsettledRecord>,
     /// The memory of decompressed data, besides that of the record as it was put.
     pub(super) decompressed: usize,
     /// Whether a part of the same compressed record has failed.
@@ -43,7 +43,7 @@ pub(super) struct Receipt {
 }
 
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct UnsettledRecord {
     pub(super) sequence: u64,
     pub(super) bytes: usize,
     /// A receipt that was dropped, with a task that panicked, still counts.
@@ -65,7 +65,7 @@ impl Receipt {
         Self { entry: Arc::clone(&self.entry), decompressed: 0, failed: None, number: 0 }
     }
 
-    pub(super) fn settle(self) -> Option<Arc<Entry>> {
+    pub(super) fn settle(self) -> Option<Arc<UnsettledRecord>> {
         (self.entry.unsettled.fetch_sub(1, Ordering::Relaxed) == 1).then_some(self.entry)
     }
 }

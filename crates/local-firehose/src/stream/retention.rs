@@ -3,7 +3,7 @@
 //! They are in memory, within a limit of all data streams together. A record leaves it when its retention ends, and not before: until
 //! then, a full memory refuses further records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::interval;
 
-use super::intake::{Entry, PutError};
+use super::intake::{IncomingRecord, PutError};
 use super::receipt::cost;
 use firehose_model::batch::MB;
 use firehose_model::kinesis::shard::ShardId;
@@ -114,13 +114,13 @@ pub(crate) struct ShardRecords {
 #[derive(Debug)]
 pub(crate) struct Retention {
     memory: RetentionMemory,
-    kept: Mutex<RecordBuffer>,
+    kept: Mutex<RetainedShards>,
     /// Whether the stream accepts no more records. Readers are notified of new records, too.
     is_closed: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
-struct RecordBuffer {
+struct RetainedShards {
     shards: Vec<Shard>,
     /// The number of the next record, and the least one that has not expired.
     next: u64,
@@ -131,15 +131,25 @@ struct RecordBuffer {
 
 #[derive(Debug, Default)]
 struct Shard {
-    records: BTreeMap<u64, Arc<RetainedRecord>>,
+    /// With their numbers. Neither these nor the arrival times decrease.
+    records: VecDeque<(u64, Arc<RetainedRecord>)>,
     /// Less than it are the numbers of expired records.
     unexpired: u64,
 }
 
 impl Shard {
-    /// The numbers of the records from a position on and before an end.
-    fn unread(&self, from: u64, end: u64) -> impl Iterator<Item = u64> {
-        self.records.range(from..).map(|(number, _)| *number).take_while(move |number| *number < end)
+    /// The index of the first record from a number on.
+    fn index(&self, from: u64) -> usize {
+        self.records.partition_point(|(number, _)| *number < from)
+    }
+
+    fn has(&self, number: u64) -> bool {
+        self.records.get(self.index(number)).is_some_and(|(found, _)| *found == number)
+    }
+
+    /// How many records there are from a position on and before an end.
+    fn unread(&self, from: u64, end: u64) -> usize {
+        self.index(end).saturating_sub(self.index(from))
     }
 }
 
@@ -148,7 +158,7 @@ impl Retention {
     pub(super) fn new(shards: u32, hours: u32, memory: RetentionMemory) -> Arc<Self> {
         let next = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let shards = (0..shards).map(|_| Shard::default()).collect();
-        let kept = RecordBuffer { shards, next, unexpired: next, last_arrival_ms: 0, hours };
+        let kept = RetainedShards { shards, next, unexpired: next, last_arrival_ms: 0, hours };
         Arc::new(Self { memory, kept: Mutex::new(kept), is_closed: watch::Sender::new(false) })
     }
 
@@ -165,7 +175,7 @@ impl Retention {
     /// Accepts records with a shard in their order, each with its own result: its shard and its number.
     pub(super) fn put(
         &self,
-        entries: impl IntoIterator<Item = Result<Entry, PutError>>,
+        entries: impl IntoIterator<Item = Result<IncomingRecord, PutError>>,
         now_ms: i64,
     ) -> Vec<Result<(ShardId, u64), PutError>> {
         let mut kept = self.kept();
@@ -174,7 +184,7 @@ impl Retention {
         let arrival_ms = now_ms.max(kept.last_arrival_ms);
         kept.last_arrival_ms = arrival_ms;
         let results = entries.into_iter().map(|entry| {
-            let Entry { data, shard } = entry?;
+            let IncomingRecord { data, shard } = entry?;
             let (shard, partition_key) = shard.filter(|_| !is_closed).ok_or(PutError::Unavailable)?;
             let number = kept.next;
             let Shard { records, .. } = kept.shards.get_mut(shard.0 as usize).ok_or(PutError::Unavailable)?;
@@ -182,7 +192,7 @@ impl Retention {
             if !self.memory.reserve(record.cost()) {
                 return Err(PutError::RetentionFull);
             }
-            records.insert(number, Arc::new(record));
+            records.push_back((number, Arc::new(record)));
             kept.next += 1;
             Ok((shard, number))
         });
@@ -198,7 +208,7 @@ impl Retention {
         let start = found.map_or(from, |shard| from.max(shard.unexpired));
         let mut read = ShardRecords { records: Vec::new(), start, next: start, behind_ms: 0 };
         let mut bytes = 0;
-        for (&number, record) in found.into_iter().flat_map(|shard| shard.records.range(start..)) {
+        for (number, record) in found.into_iter().flat_map(|shard| shard.records.range(shard.index(start)..)) {
             bytes += decoded_bytes(&record.data);
             let is_over = read.records.len() >= limits.records || bytes > limits.bytes;
             if is_over && !read.records.is_empty() {
@@ -206,7 +216,7 @@ impl Retention {
                 read.behind_ms = (now_ms - record.arrival_ms).max(1);
                 break;
             }
-            read.records.push((number, Arc::clone(record)));
+            read.records.push((*number, Arc::clone(record)));
             read.next = number + 1;
         }
         read
@@ -220,7 +230,8 @@ impl Retention {
             Start::Latest => kept.next,
             Start::Number(number) => number,
             Start::Time(ms) => {
-                let found = shard.and_then(|shard| shard.records.iter().find(|(_, record)| record.arrival_ms >= ms));
+                let earlier = |(_, record): &(u64, Arc<RetainedRecord>)| record.arrival_ms < ms;
+                let found = shard.and_then(|shard| shard.records.get(shard.records.partition_point(earlier)));
                 found.map_or(kept.next, |(number, _)| *number)
             }
         }
@@ -230,10 +241,10 @@ impl Retention {
     /// earlier run, leave nothing: every number from the creation of the stream on may be one of theirs, also one of another shard.
     pub(crate) fn has(&self, shard: ShardId, number: u64, created: Timestamp) -> bool {
         let kept = self.kept();
-        let Some(Shard { records, .. }) = kept.shards.get(shard.0 as usize) else { return false };
+        let Some(shard) = kept.shards.get(shard.0 as usize) else { return false };
         // Numbers are microseconds of the clock.
         let first = u64::try_from(created.as_microsecond()).unwrap_or_default();
-        number == 0 || (first..kept.unexpired).contains(&number) || records.contains_key(&number)
+        number == 0 || (first..kept.unexpired).contains(&number) || shard.has(number)
     }
 
     pub(crate) fn hours(&self) -> u32 {
@@ -267,7 +278,7 @@ impl Retention {
         let kept = self.kept();
         let is_unread = |shard: &ShardId, from: u64| {
             let shard = kept.shards.get(shard.0 as usize);
-            shard.is_some_and(|shard| shard.unexpired > from || shard.unread(from, end).next().is_some())
+            shard.is_some_and(|shard| shard.unexpired > from || shard.unread(from, end) > 0)
         };
         let later = positions.range((Bound::Excluded(after), Bound::Unbounded));
         let found = later.chain(positions.range(..=after)).find(|&(shard, from)| is_unread(shard, *from));
@@ -277,9 +288,7 @@ impl Retention {
     /// How many records there are for a reader with these positions and this end.
     pub(super) fn lag(&self, positions: &BTreeMap<ShardId, u64>, end: u64) -> u64 {
         let kept = self.kept();
-        let of = |shard: &ShardId, from| {
-            kept.shards.get(shard.0 as usize).map_or(0, |shard| shard.unread(from, end).count())
-        };
+        let of = |shard: &ShardId, from| kept.shards.get(shard.0 as usize).map_or(0, |shard| shard.unread(from, end));
         positions.iter().map(|(shard, from)| of(shard, *from) as u64).sum()
     }
 
@@ -288,18 +297,21 @@ impl Retention {
     }
 
     /// Removes the records of one shard, or of all, whose retention has ended.
-    fn expire(&self, kept: &mut RecordBuffer, only: Option<ShardId>, now_ms: i64) {
-        let RecordBuffer { shards, unexpired, hours, .. } = kept;
+    fn expire(&self, kept: &mut RetainedShards, only: Option<ShardId>, now_ms: i64) {
+        let RetainedShards { shards, unexpired, hours, .. } = kept;
         let oldest_ms = now_ms - i64::from(*hours) * HOUR_MS;
         let mut bytes = 0;
         let (skip, take) = only.map_or((0, usize::MAX), |shard| (shard.0 as usize, 1));
         for shard in shards.iter_mut().skip(skip).take(take) {
             let records = &mut shard.records;
-            while let Some(oldest) = records.first_entry().filter(|oldest| oldest.get().arrival_ms < oldest_ms) {
-                let (number, record) = oldest.remove_entry();
+            let count = records.partition_point(|(_, record)| record.arrival_ms < oldest_ms);
+            for (number, record) in records.drain(..count) {
                 shard.unexpired = number + 1;
                 *unexpired = (*unexpired).max(number + 1);
                 bytes += record.cost();
+            }
+            if count > 0 && records.len() < records.capacity() / 4 {
+                records.shrink_to(records.len() * 2);
             }
         }
         if bytes > 0 {
@@ -307,7 +319,7 @@ impl Retention {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, RecordBuffer> {
+    fn kept(&self) -> MutexGuard<'_, RetainedShards> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -316,8 +328,7 @@ impl Retention {
 impl Drop for Retention {
     fn drop(&mut self) {
         let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.memory
-            .release(kept.shards.iter().flat_map(|shard| shard.records.values()).map(|record| record.cost()).sum());
+        self.memory.release(kept.shards.iter().flat_map(|shard| &shard.records).map(|(_, record)| record.cost()).sum());
     }
 }
 

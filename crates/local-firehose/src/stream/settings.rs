@@ -24,7 +24,7 @@ pub struct StreamSettings {
     /// The number of its configuration, which is in the names of objects: 1, and one more with each update.
     pub version: u64,
     /// The function that transforms records. Without one, they are delivered as they were put.
-    pub function: Option<runtime_api::Settings>,
+    pub function: Option<runtime_api::FunctionSettings>,
     /// The ARN of the function as it was configured. `None`: that of `function`. An ARN without `function` is one of a function that does
     /// not exist: each invocation fails.
     pub function_arn: Option<String>,

@@ -36,9 +36,9 @@ pub struct StreamSnapshot {
     pub(super) transformed: bool,
     /// Accepted records.
     pub accepted: u64,
-    pub(super) buffered: Waiting,
+    pub(super) buffered: BufferLevel,
     pub(super) in_function: InFunctionCounts,
-    pub(super) waiting: Waiting,
+    pub(super) waiting: BufferLevel,
     /// Records in objects of the destination.
     pub delivered: u64,
     /// Records that the function returned as `Dropped`.
@@ -64,14 +64,18 @@ pub struct StreamSnapshot {
     /// The last objects, newest first.
     pub objects: VecDeque<ObjectSummary>,
     pub(super) values: ValueCounts,
-    /// When the upload of the first object of this run began.
-    #[serde(skip)]
-    pub first_upload: Option<Instant>,
-    /// Whether the storage has ever refused an object of this run.
-    #[serde(skip)]
+}
+
+/// The uploads of this run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Uploads {
+    /// When that of the first object began.
+    pub first: Option<Instant>,
+    /// Whether the storage has ever refused an object.
     pub has_refused: bool,
-    /// Whether an object of the source backup is stored in this run.
-    #[serde(skip)]
+    /// Whether an object is stored.
+    pub has_stored: bool,
+    /// Whether an object of the source backup is stored.
     pub has_backed_up: bool,
 }
 
@@ -90,13 +94,13 @@ struct DataStreamShards {
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
-pub(super) struct Waiting {
+pub(super) struct BufferLevel {
     pub(super) records: u64,
     pub(super) bytes: usize,
     pub(super) flush_in_ms: Option<u64>,
 }
 
-impl Waiting {
+impl BufferLevel {
     pub(super) fn add(&mut self, records: usize, bytes: usize) {
         self.records += records as u64;
         self.bytes += bytes;
@@ -156,6 +160,7 @@ struct StatsState {
     destination_interval: Duration,
     /// Of objects that the storage has refused and not accepted since then.
     uploads_refused: usize,
+    uploads: Uploads,
     history: History,
     in_flight: BTreeMap<u64, InFlight>,
     value_history: ValueHistory,
@@ -227,6 +232,15 @@ impl StreamStats {
     /// The values of the same time.
     pub(super) fn ranking(&self) -> ValueRanking {
         self.with(|folded| folded.value_history.ranking(Timestamp::now().as_millisecond()))
+    }
+
+    /// Without a copy of the whole snapshot, as for the uploads.
+    pub(super) fn is_storage_refusing(&self) -> bool {
+        self.with(|folded| folded.uploads_refused > 0)
+    }
+
+    pub(super) fn uploads(&self) -> Uploads {
+        self.with(|folded| folded.uploads)
     }
 
     /// Records, bytes and times agree: a buffer has a time of its flush exactly if records wait in it.
@@ -309,12 +323,12 @@ impl StatsState {
                 self.unopened -= records;
                 self.destination_due = due;
             }
-            StreamEvent::UploadStarted => _ = snapshot.first_upload.get_or_insert_with(Instant::now),
+            StreamEvent::UploadStarted => _ = self.uploads.first.get_or_insert_with(Instant::now),
             StreamEvent::UploadRefused { error, is_first } => {
                 snapshot.storage_errors += 1;
                 if is_first {
                     self.uploads_refused += 1;
-                    snapshot.has_refused = true;
+                    self.uploads.has_refused = true;
                     snapshot.storage_error = Some(error);
                 }
             }
@@ -325,11 +339,12 @@ impl StatsState {
                 }
             }
             StreamEvent::Stored { object, failed_by_code, values } => {
+                self.uploads.has_stored = true;
                 let records = object.records as u64;
                 match object.kind {
                     Kind::Delivered => snapshot.delivered += records,
                     Kind::Error(_) => snapshot.failed += records,
-                    Kind::Backup => snapshot.has_backed_up = true,
+                    Kind::Backup => self.uploads.has_backed_up = true,
                 }
                 snapshot.waiting.remove(if object.kind == Kind::Backup { 0 } else { object.records }, object.bytes);
                 for (code, failed) in failed_by_code {

@@ -18,7 +18,7 @@ use super::event::{Kind, ObjectSummary, StreamEvent};
 use super::receipt::Receipt;
 use super::settings::StreamSettings;
 use super::value_counts::ValueCounts;
-use crate::outage::{Outage, Waiting};
+use crate::outage::{Outage, OutageWait};
 use firehose_model::delivery::ErrorCode;
 use firehose_model::excerpt::excerpt;
 use firehose_model::prefix::{Compression, Partition, object_name};
@@ -114,7 +114,7 @@ impl Uploader {
         let Context { settings, backlog, stats, .. } = &*self.context;
         let name = &settings.name;
         stats.record(StreamEvent::UploadStarted);
-        let mut waiting: Option<Waiting<'_>> = None;
+        let mut waiting: Option<OutageWait<'_>> = None;
         let key = loop {
             // Never closed.
             let permit = self.concurrency.acquire().await;

@@ -14,6 +14,9 @@ use tokio::task::JoinHandle;
 
 use crate::http::anywhere;
 
+/// The response to a scan of an empty table.
+pub(crate) const EMPTY: &str = r#"{"Items":[],"Count":0,"ScannedCount":0}"#;
+
 pub(crate) struct DynamoDb {
     url: String,
     requests: Arc<Mutex<Vec<Value>>>,

@@ -3,7 +3,7 @@
 use mysfits_service::TableName;
 use mysfits_service::local::engine::Engine;
 use mysfits_service::local::seed;
-use runtime_api::{Function, Outcome, Settings};
+use runtime_api::{Function, FunctionSettings, Outcome};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -11,7 +11,7 @@ use crate::http::{fixture, ids};
 
 async fn start(engine: &Engine) -> Function {
     seed::create_table(&engine.client(), &TableName::default()).await.unwrap();
-    let settings = Settings::new(env!("CARGO_BIN_EXE_mysfits-service"))
+    let settings = FunctionSettings::new(env!("CARGO_BIN_EXE_mysfits-service"))
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_ENDPOINT_URL_DYNAMODB", engine.url());
@@ -113,7 +113,7 @@ async fn outside_lambda_it_names_the_local_command() {
 
 #[tokio::test]
 async fn an_invalid_table_name_fails_the_start() {
-    let settings = Settings::new(env!("CARGO_BIN_EXE_mysfits-service")).env("MYSFITS_TABLE", "my table");
+    let settings = FunctionSettings::new(env!("CARGO_BIN_EXE_mysfits-service")).env("MYSFITS_TABLE", "my table");
     let mut function = Function::start(settings).await.unwrap();
     let invocation = function.invoke("{}").await.unwrap();
     match invocation.outcome {

@@ -3,11 +3,13 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
 use mysfits_service::local::engine::Engine;
 use mysfits_service::{LocalError, LocalService};
 use test_support::PATIENCE;
 use tokio::time::{sleep, timeout};
 
+use crate::dynamodb::{DynamoDb, EMPTY};
 use crate::http::{anywhere, client, get, start};
 
 #[tokio::test]
@@ -33,12 +35,17 @@ async fn connections_are_refused_after_the_stop() {
 #[tokio::test]
 async fn the_stop_waits_for_requests_in_flight() {
     let latency = Duration::from_secs(3);
-    let service = LocalService::start_with_latency(anywhere(), latency).await.unwrap();
+    let dynamodb = DynamoDb::start(|_| Some((StatusCode::OK, EMPTY))).await;
+    let service = LocalService::over(dynamodb.table(), anywhere(), latency).await.unwrap();
     let url = format!("{}/mysfits", service.base_url());
     let begun = Instant::now();
     let response = tokio::spawn(client().get(url).send());
-    // By then the request is in flight.
-    sleep(Duration::from_secs(1)).await;
+    let in_flight = async {
+        while dynamodb.requests().is_empty() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, in_flight).await.unwrap();
     service.stop().await;
     assert_eq!(response.await.unwrap().unwrap().status().as_u16(), 200);
     assert!(begun.elapsed() >= latency);

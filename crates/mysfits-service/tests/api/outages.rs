@@ -1,4 +1,4 @@
-//! When DynamoDB does not response.
+//! When DynamoDB does not respond.
 
 use axum::http::StatusCode;
 use mysfits_service::local::engine::Engine;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use test_support::PATIENCE;
 use tokio::time::timeout;
 
-use crate::dynamodb::DynamoDb;
+use crate::dynamodb::{DynamoDb, EMPTY};
 use crate::http::{get, nowhere, over};
 
 async fn assert_unavailable(service: &LocalService) {
@@ -40,8 +40,6 @@ async fn missing_table() {
     let service = over(Table::new(engine.client(), TableName::default())).await;
     assert_unavailable(&service).await;
 }
-
-const EMPTY: &str = r#"{"Items":[],"Count":0,"ScannedCount":0}"#;
 
 #[tokio::test]
 async fn one_failure_is_retried() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runtime_api::{Function, Outcome, Request, Settings};
+use runtime_api::{Function, FunctionSettings, Outcome, Request};
 use rustix::process::getpgrp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,8 +13,8 @@ use crate::function::{AT_MOST, error, exit_code, invoke, misbehaving, reply, set
 #[tokio::test]
 async fn an_exit_in_init_is_reported_with_its_logs_every_time() {
     let mut function = start(misbehaving("exit")).await;
-    // By then the first process has exited, and the function does not know it.
-    sleep(Duration::from_millis(300)).await;
+    // The function does not know that.
+    over(function.process_id().unwrap()).await;
     for _ in 0..2 {
         let invocation = invoke(&mut function, "never seen").await;
         assert_eq!(exit_code(&invocation), Some(3));
@@ -33,7 +33,7 @@ async fn an_init_error_is_reported() {
 
 #[tokio::test]
 async fn a_start_without_a_call_times_out() {
-    let settings = Settings { init_timeout: Duration::from_millis(50), ..misbehaving("silent") };
+    let settings = FunctionSettings { init_timeout: Duration::from_millis(50), ..misbehaving("silent") };
     let mut function = start(settings).await;
     let invocation = invoke(&mut function, "never seen").await;
     assert_eq!((invocation.outcome, invocation.received), (Outcome::TimedOut, false));
@@ -41,8 +41,11 @@ async fn a_start_without_a_call_times_out() {
 
 #[tokio::test]
 async fn a_process_that_never_asks_again_is_replaced() {
-    let settings =
-        Settings { init_timeout: Duration::from_secs(10), settle_timeout: Duration::from_millis(50), ..settings() };
+    let settings = FunctionSettings {
+        init_timeout: Duration::from_secs(10),
+        settle_timeout: Duration::from_millis(50),
+        ..settings()
+    };
     let mut function = start(settings).await;
     let completed = invoke(&mut function, "hang-after-reply").await;
     assert_eq!(reply(&completed), "done");
@@ -93,7 +96,7 @@ async fn a_process_that_times_out_is_killed_and_replaced() {
     assert_eq!((reply(&next), next.cold), ("back", true));
 }
 
-/// Waits until a process that has closed its files is a zombie (proc_pid_stat(5)).
+/// Waits until a process is a zombie (proc_pid_stat(5)).
 async fn over(process: u32) {
     let stat = || std::fs::read_to_string(format!("/proc/{process}/stat"));
     let ends = async {

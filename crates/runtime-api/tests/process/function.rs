@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use runtime_api::{Function, Invocation, Outcome, Request, Settings};
+use runtime_api::{Function, FunctionSettings, Invocation, Outcome, Request};
 use tokio::time::timeout;
 
 pub(crate) use test_support::PATIENCE as AT_MOST;
@@ -13,18 +13,18 @@ pub(crate) fn examples() -> PathBuf {
     test.ancestors().nth(2).unwrap().join("examples")
 }
 
-pub(crate) fn settings() -> Settings {
+pub(crate) fn settings() -> FunctionSettings {
     let command = examples().join("misbehaving");
     assert!(command.is_file(), "{} is built by `cargo test` without `--test`", command.display());
-    Settings::new(command)
+    FunctionSettings::new(command)
 }
 
 /// The function, which misbehaves at its start.
-pub(crate) fn misbehaving(how: &str) -> Settings {
+pub(crate) fn misbehaving(how: &str) -> FunctionSettings {
     settings().env("MISBEHAVE", how)
 }
 
-pub(crate) async fn start(settings: Settings) -> Function {
+pub(crate) async fn start(settings: FunctionSettings) -> Function {
     Function::start(settings).await.expect("the function starts")
 }
 

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use runtime_api::{
-    ACCOUNT, Function, InvokeError, MAX_EVENT_BYTES, MAX_REPLY_BYTES, Outcome, REGION, Request, Settings,
+    ACCOUNT, Function, FunctionSettings, InvokeError, MAX_EVENT_BYTES, MAX_REPLY_BYTES, Outcome, REGION, Request,
 };
 
 use crate::function::{error, examples, invoke, reply, settings, start, started};
@@ -74,7 +74,7 @@ async fn the_headers_can_be_set() {
 
 #[tokio::test]
 async fn the_deadline_is_one_timeout_away() {
-    let mut function = start(Settings { timeout: Duration::from_secs(20), ..settings() }).await;
+    let mut function = start(FunctionSettings { timeout: Duration::from_secs(20), ..settings() }).await;
     for (timeout, seconds) in [(None, 20), (Some(Duration::from_secs(5)), 5)] {
         let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let invocation = invoke(&mut function, Request { timeout, ..Request::from("deadline") }).await;
@@ -86,7 +86,7 @@ async fn the_deadline_is_one_timeout_away() {
 
 #[tokio::test]
 async fn the_environment_has_the_function_name() {
-    let mut function = start(Settings { function_name: "clicks-here".to_owned(), ..settings() }).await;
+    let mut function = start(FunctionSettings { function_name: "clicks-here".to_owned(), ..settings() }).await;
     let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:clicks-here");
     assert_eq!(reply(&invoke(&mut function, "arn").await), arn);
 }
@@ -115,7 +115,7 @@ async fn the_command_is_followed_by_its_arguments() {
     for (args, expected) in
         [(vec![], "[]"), (vec!["--say".into(), "two words".into(), "".into()], r#"["--say", "two words", ""]"#)]
     {
-        let mut function = start(Settings { args, ..settings() }).await;
+        let mut function = start(FunctionSettings { args, ..settings() }).await;
         assert_eq!(reply(&invoke(&mut function, "args").await), expected);
     }
 }
@@ -125,7 +125,7 @@ async fn the_directory_is_that_of_the_process_and_its_task_root() {
     let given = examples().canonicalize().unwrap();
     let here = std::env::current_dir().unwrap();
     for (directory, expected) in [(Some(given.clone()), given.clone()), (Some(relative(&given)), given), (None, here)] {
-        let mut function = start(Settings { directory: directory.clone(), ..settings() }).await;
+        let mut function = start(FunctionSettings { directory: directory.clone(), ..settings() }).await;
         let found = reply(&invoke(&mut function, "directory").await).to_owned();
         assert_eq!(PathBuf::from(found), expected, "{directory:?}");
         let root = reply(&invoke(&mut function, "env LAMBDA_TASK_ROOT").await).to_owned();
@@ -145,7 +145,7 @@ fn relative(path: &Path) -> PathBuf {
 #[tokio::test]
 async fn a_relative_path_is_one_of_the_current_folder() {
     let command = relative(&settings().command);
-    let mut function = start(Settings::new(command)).await;
+    let mut function = start(FunctionSettings::new(command)).await;
     let root = reply(&invoke(&mut function, "env LAMBDA_TASK_ROOT").await).to_owned();
     assert!(Path::new(&root).is_absolute(), "{root}");
     assert_eq!(Path::new(&root).canonicalize().unwrap(), examples().canonicalize().unwrap());
@@ -155,7 +155,7 @@ async fn a_relative_path_is_one_of_the_current_folder() {
 async fn a_missing_executable_is_named_and_not_looked_for_elsewhere() {
     let here = std::env::current_dir().unwrap();
     for missing in ["no/such/function", "true"] {
-        let error = Function::start(Settings::new(missing)).await.unwrap_err();
+        let error = Function::start(FunctionSettings::new(missing)).await.unwrap_err();
         assert_eq!(error.to_string(), format!("could not run {}", here.join(missing).display()));
     }
 }

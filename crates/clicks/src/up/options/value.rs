@@ -12,9 +12,7 @@ use toml::Value;
 
 use crate::packages::{variable_of_collector, variable_of_function, variable_of_processor};
 use firehose_model::batch::{LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
-
-/// The longest name of a stream (API reference, "CreateDeliveryStream", "DeliveryStreamName").
-const LONGEST_STREAM_NAME: usize = 64;
+use firehose_model::limits::{MAX_STREAM_NAME, is_stream_name_char};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Whole<const LOW: u32, const HIGH: u32>(pub(crate) u32);
@@ -87,14 +85,13 @@ impl FromStr for ServiceUrl {
 
 /// Of a delivery stream, unless another length is given. Firehose and Kinesis allow the same characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct StreamName<const LONGEST: usize = LONGEST_STREAM_NAME>(pub(crate) String);
+pub(crate) struct StreamName<const LONGEST: usize = MAX_STREAM_NAME>(pub(crate) String);
 
 impl<const LONGEST: usize> FromStr for StreamName<LONGEST> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-        if (1..=LONGEST).contains(&text.len()) && text.bytes().all(is_allowed) {
+        if (1..=LONGEST).contains(&text.len()) && text.chars().all(is_stream_name_char) {
             return Ok(Self(text.to_owned()));
         }
         Err(format!("accepted is a name of 1 to {LONGEST} of the characters a-z A-Z 0-9 _ . -"))

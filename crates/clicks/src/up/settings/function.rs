@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use runtime_api::Settings as Function;
+use runtime_api::FunctionSettings;
 
 use super::{Found, Layers, SettingsContext, invalid};
 use crate::error::UsageError;
@@ -29,7 +29,7 @@ const PARTITION_KEY_FIELD: &str = "COLLECTOR_PARTITION_KEY_FIELD";
 pub(crate) struct CollectorSettings {
     pub(crate) stream: String,
     pub(crate) concurrency: usize,
-    pub(crate) function: Function,
+    pub(crate) function: FunctionSettings,
 }
 
 /// Records of a data stream need not be clicks, so none is the default there. The workspace's own has no command until it is built. One
@@ -39,13 +39,14 @@ pub(super) fn from_options(
     source: &Source,
     functions: &FunctionMap,
     context: &SettingsContext<'_>,
-) -> Result<Option<Function>, UsageError> {
+) -> Result<Option<FunctionSettings>, UsageError> {
     let default = if *source == Source::DirectPut { OF_WORKSPACE } else { NO_FUNCTION };
     let found = layers.find_or("function", |options| options.function.as_deref(), default);
-    let unnamed = |function: Function| Function { function_name: PROCESSOR.name.to_owned(), ..function };
+    let unnamed =
+        |function: FunctionSettings| FunctionSettings { function_name: PROCESSOR.name.to_owned(), ..function };
     let function = match (found.value, functions.get(found.value)) {
         (NO_FUNCTION, _) => return Ok(None),
-        (OF_WORKSPACE, _) => unnamed(Function::new(PathBuf::new())),
+        (OF_WORKSPACE, _) => unnamed(FunctionSettings::new(PathBuf::new())),
         (_, Some(named)) => named.clone(),
         (text, None) if text.trim().is_empty() => {
             return invalid(&found.option, "found no command; accepted is a command, or `none` for no function");
@@ -53,7 +54,7 @@ pub(super) fn from_options(
         (text, None) => unnamed(command(&found.option, text, context.executable)?),
     };
     let timeout = layers.value(|options| options.timeout_seconds);
-    Ok(Some(Function {
+    Ok(Some(FunctionSettings {
         env: environment(layers, &context.env, &function.env),
         memory_mb: layers.number(|options| options.memory_mb, function.memory_mb),
         timeout: timeout.map_or(function.timeout, |Whole(seconds)| Duration::from_secs(seconds.into())),
@@ -93,7 +94,7 @@ pub(super) fn collector(
     let field = data_stream.partition_key_field.clone();
     let function = match layers.find("collector", |options| options.collector.as_deref()) {
         Some(found) => self::command(&found.option, found.value, context.executable)?,
-        None => Function::new(PathBuf::new()),
+        None => FunctionSettings::new(PathBuf::new()),
     };
     let mut env: BTreeMap<String, String> = BTreeMap::new();
     env.extend(field.map(|field| (PARTITION_KEY_FIELD.to_owned(), field)));
@@ -102,7 +103,7 @@ pub(super) fn collector(
     Ok(Some(CollectorSettings {
         stream,
         concurrency: layers.number(|options| options.collector_concurrency, 5) as usize,
-        function: Function {
+        function: FunctionSettings {
             function_name: COLLECTOR.name.to_owned(),
             env: env.into_iter().collect(),
             timeout: Duration::from_secs(layers.number(|options| options.collector_timeout_seconds, 29).into()),
@@ -116,7 +117,7 @@ pub(super) fn command(
     option: &str,
     text: &str,
     executable: &dyn Fn(&str) -> Option<PathBuf>,
-) -> Result<Function, UsageError> {
+) -> Result<FunctionSettings, UsageError> {
     let words = shell_words::split(text).or_else(|error| {
         invalid(option, format_args!("found `{text}`; accepted is a command with quotes as in a shell: {error}"))
     })?;
@@ -128,7 +129,7 @@ pub(super) fn command(
         return invalid(option, format_args!("found `{first}`, which is not an executable file; {accepted}"));
     };
     let args = args.iter().map(OsString::from).collect();
-    Ok(Function { args, ..Function::new(executable) })
+    Ok(FunctionSettings { args, ..FunctionSettings::new(executable) })
 }
 
 /// The inherited variables; over them, those of Lambda's logging configuration; over those, the function's own, and the option's.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use runtime_api::Settings as Function;
+use runtime_api::FunctionSettings;
 
 use super::function::{self, NO_FUNCTION, OF_WORKSPACE};
 use super::{invalid, table};
@@ -43,7 +43,7 @@ pub(super) fn mapped(
         let function = function::command(OPTION, command, executable)?;
         let timeout = Duration::from_secs(TIMEOUT_SECONDS.into());
         // Without the command, which may have a secret.
-        all.push((name, format!("`--function-map {name}=…`"), Function { timeout, ..function }));
+        all.push((name, format!("`--function-map {name}=…`"), FunctionSettings { timeout, ..function }));
     }
     let (mut functions, mut places) = (FunctionMap::default(), BTreeMap::new());
     for (name, place, function) in all {
@@ -62,7 +62,7 @@ fn of_table(
     place: &str,
     options: &FunctionOptions,
     executable: &dyn Fn(&str) -> Option<PathBuf>,
-) -> Result<Function, UsageError> {
+) -> Result<FunctionSettings, UsageError> {
     let FunctionOptions { command, directory, env, memory_mb, timeout_seconds } = options;
     let function = function::command(&format!("`command` of {place}"), command, executable)?;
     if let Some(found) = directory.as_ref().filter(|directory| !directory.is_dir()) {
@@ -70,7 +70,7 @@ fn of_table(
         return invalid(&format!("`directory` of {place}"), problem);
     }
     let Whole(timeout_seconds) = timeout_seconds.unwrap_or(Whole(TIMEOUT_SECONDS));
-    Ok(Function {
+    Ok(FunctionSettings {
         directory: directory.clone(),
         env: env.clone(),
         memory_mb: memory_mb.map_or(function.memory_mb, |Whole(number)| number),

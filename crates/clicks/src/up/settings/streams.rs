@@ -12,6 +12,7 @@ use crate::error::UsageError;
 use crate::up::options::{self, BufferMb, Encoding, File, PipelineOptions, StreamName, StreamOptions, Whole};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
 use firehose_model::event::STREAM;
+use firehose_model::limits::MIN_PARTITIONED_MB;
 use firehose_model::prefix::{Compression, Prefix};
 use firehose_model::processors::Processors;
 use firehose_model::scope::Scope;
@@ -21,9 +22,6 @@ use object_storage::{Destination, DestinationError};
 
 const S3: &str = "s3://";
 const ERROR_PREFIX: &str = "errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/";
-
-/// The smallest buffer of a stream with partitions, in MB (Firehose developer guide, "Enable dynamic partitioning").
-const PARTITIONED_MB: u32 = 64;
 
 const COUNTED_FIELDS: [&str; 4] = ["mysfitId", "species", "goodevil", "lawchaos"];
 
@@ -208,10 +206,10 @@ fn destination(layers: &Layers<'_, StreamOptions>) -> Result<Destination, UsageE
 }
 
 fn destination_buffer(layers: &Layers<'_, StreamOptions>, partitioning: Option<&str>) -> Result<Buffering, UsageError> {
-    let default = if partitioning.is_some() { PARTITIONED_MB } else { 5 };
+    let default = if partitioning.is_some() { MIN_PARTITIONED_MB } else { 5 };
     let size = layers.find_or("destination-mb", |options| options.destination_mb.map(|Whole(number)| number), default);
-    if let Some(partitioning) = partitioning.filter(|_| size.value < PARTITIONED_MB) {
-        let problem = format!("found {}; accepted is 64 to 128 with {partitioning}", size.value);
+    if let Some(partitioning) = partitioning.filter(|_| size.value < MIN_PARTITIONED_MB) {
+        let problem = format!("found {}; accepted is {MIN_PARTITIONED_MB} to 128 with {partitioning}", size.value);
         return invalid(&size.option, problem);
     }
     let interval = seconds(layers.number(|options| options.destination_seconds, 3));

@@ -13,7 +13,7 @@ use firehose_model::scope::Scope;
 use local_firehose::control::FunctionMap;
 use local_firehose::stream::{Buffering, DataStreamSettings, Source};
 use object_storage::Destination;
-use runtime_api::Settings as Function;
+use runtime_api::FunctionSettings;
 
 mod contradictions;
 mod data_streams;
@@ -78,11 +78,11 @@ fn external(url: &str) -> Service {
     Service::External { url: url.to_owned(), page: ServiceAddress::external(url).unwrap() }
 }
 
-fn function() -> Function {
-    Function {
+fn function() -> FunctionSettings {
+    FunctionSettings {
         function_name: "click-processor".to_owned(),
         env: pairs(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "WARN"), ("ON_UNKNOWN_KEY", "drop")]),
-        ..Function::new(PathBuf::new())
+        ..FunctionSettings::new(PathBuf::new())
     }
 }
 
@@ -139,7 +139,7 @@ fn collector(settings: &mut Settings, command: &[&str], env: &[(&str, &str)]) {
     settings.collector = Some(collector);
 }
 
-fn run(function: &mut Function, command: &[&str]) {
+fn run(function: &mut FunctionSettings, command: &[&str]) {
     if let [executable, args @ ..] = command {
         function.command = executable.into();
         function.args = args.iter().map(Into::into).collect();
@@ -151,11 +151,11 @@ fn of_collector(stream: &str) -> CollectorSettings {
     CollectorSettings {
         stream: stream.to_owned(),
         concurrency: 5,
-        function: Function {
+        function: FunctionSettings {
             function_name: "click-collector".to_owned(),
             env: pairs(&[("COLLECTOR_HASH_FIELDS", "phone")]),
             timeout: Duration::from_secs(29),
-            ..Function::new(PathBuf::new())
+            ..FunctionSettings::new(PathBuf::new())
         },
     }
 }
@@ -190,7 +190,7 @@ fn all_options_have_defaults() {
     assert_eq!(settings("", ""), defaults());
 }
 
-fn of_function(settings: &mut Settings) -> &mut Function {
+fn of_function(settings: &mut Settings) -> &mut FunctionSettings {
     settings.streams[0].function.as_mut().unwrap()
 }
 
@@ -292,9 +292,9 @@ fn the_example_has_these_settings() {
         pairs(&[&common, more].concat())
     };
     let clicks =
-        StreamSettings { function: Some(Function { env: env(&[]), ..function() }), ..stream("mysfits-clicks") };
+        StreamSettings { function: Some(FunctionSettings { env: env(&[]), ..function() }), ..stream("mysfits-clicks") };
     let by_species = StreamSettings {
-        function: Some(Function {
+        function: Some(FunctionSettings {
             env: env(&[("PARTITION_KEYS", "species")]),
             timeout: Duration::from_secs(60),
             ..function()

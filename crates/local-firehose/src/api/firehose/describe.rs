@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::model::limit;
 use crate::api::request::seconds;
-use crate::control::{DESTINATION_ID, Definition, Entry, KinesisSource, Status};
+use crate::control::{DESTINATION_ID, Definition, DeliveryStreamEntry, KinesisSource, Status};
 use crate::stream::{Source, StreamSettings};
 use firehose_model::batch::MB;
 use firehose_model::prefix::{Compression, Prefix};
@@ -29,7 +29,11 @@ pub(super) fn type_of(settings: &StreamSettings) -> &'static str {
 }
 
 /// `after` is the id after which destinations are wanted.
-pub(super) fn response(Entry { definition, status }: &Entry, after: &str, caller: &Scope) -> Value {
+pub(super) fn response(
+    DeliveryStreamEntry { definition, status }: &DeliveryStreamEntry,
+    after: &str,
+    caller: &Scope,
+) -> Value {
     let Definition { name, created_ms, updated_ms, version, source, .. } = definition;
     let is_wanted = DESTINATION_ID > after;
     let mut description = json!({
@@ -117,7 +121,7 @@ pub(super) fn configured(
     started: Timestamp,
     function_arn: Option<&str>,
     caller: &Scope,
-) -> Entry {
+) -> DeliveryStreamEntry {
     let role_arn = format!("arn:aws:iam::{}:role/firehose_delivery_role", caller.account);
     let bucket = match &settings.destination {
         // A folder has no ARN, but the member is required.
@@ -171,7 +175,7 @@ pub(super) fn configured(
         source: source.map(|stream| KinesisSource { stream, role_arn: role_arn.clone(), created_ms: None }),
         destination: destination.as_object().cloned().unwrap_or_default(),
     };
-    Entry { definition, status: Status::Active }
+    DeliveryStreamEntry { definition, status: Status::Active }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a buffer has at most 3 MB")]

@@ -9,13 +9,11 @@ use crate::api::constraints::Constraints;
 use crate::api::request::{ApiError, parse};
 use crate::stream::PutError;
 use firehose_model::batch::{MAX_PUT_BYTES, MAX_PUT_RECORDS};
+use firehose_model::limits::MAX_STREAM_NAME;
 use firehose_model::source::{MAX_RECORD_BYTES, decoded_bytes};
 
 /// A full backlog. The text, and the status 500 of PutRecord, were seen of Firehose.
 const THROTTLED: (&str, &str) = ("ServiceUnavailableException", "Slow down.");
-
-/// The most characters of a delivery stream's name (Firehose API reference, "CreateDeliveryStream").
-pub(super) const MAX_STREAM_NAME: usize = 64;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Put {

@@ -35,7 +35,7 @@ fn root() -> Root {
 
 fn plan(change: Value) -> Result<Plan, FieldError> {
     let mut functions = FunctionMap::default();
-    functions.insert("f", runtime_api::Settings::new("f")).unwrap();
+    functions.insert("f", runtime_api::FunctionSettings::new("f")).unwrap();
     definition(change).plan(AT, &root(), &functions)
 }
 

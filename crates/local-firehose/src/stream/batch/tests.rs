@@ -54,6 +54,10 @@ fn a_reason_is_read_from_lines_of_all_kinds() {
         (&[r#"{"message":"no level"}"#], None),
         (&["record 7: no total"], None),
         (&[r#"{"reason":7}"#], None),
+        (&[r#"{"error":{"type":"KeyError"},"reason":"no total"}"#], Some("no total")),
+        (&[r#"{"level":"error","error":{"type":"KeyError"},"message":"no total"}"#], Some("no total")),
+        (&[r#"{"level":30,"message":"processing"}"#, r#"{"level":50,"message":"no total"}"#], Some("no total")),
+        (&["[1]", "7", r#"{"level":40,"message":"late"}"#], Some("late")),
     ] {
         assert_eq!(reason(&lines(log)).as_deref(), expected, "{log:?}");
     }

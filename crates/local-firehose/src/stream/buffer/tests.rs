@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::stream::backlog::Context;
-use crate::stream::intake::{Entry, Intake};
+use crate::stream::intake::{IncomingRecord, Intake};
 use crate::stream::notices::Notices;
 use crate::stream::recent_records::RecordMemory;
 use crate::stream::settings::StreamSettings;
@@ -21,7 +21,7 @@ impl Running {
         change(&mut settings);
         let context = Arc::new(Context::new(settings, None, &[], Notices::default(), RecordMemory::default().share()));
         let (destination, events) = mpsc::unbounded_channel();
-        let invoker = Invoker { context: Arc::clone(&context), functions: None, destination };
+        let invoker = Invoker { context: Arc::clone(&context), pool: None, destination };
         let (to_buffers, accepted) = mpsc::unbounded_channel();
         tokio::spawn(ShardBuffers::new(invoker).run(accepted));
         let intake = Intake::new(Arc::clone(&context), Vec::new(), None, to_buffers);
@@ -30,7 +30,7 @@ impl Running {
 
     /// Accepts records of these sizes, together.
     async fn put(&self, sizes: &[usize]) {
-        let entries = sizes.iter().map(|size| Ok(Entry { data: encode(&vec![b'x'; *size]), shard: None }));
+        let entries = sizes.iter().map(|size| Ok(IncomingRecord { data: encode(&vec![b'x'; *size]), shard: None }));
         assert!(self.intake.put(entries, |_| ()).await.iter().all(Result::is_ok));
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
+use governor::clock::FakeRelativeClock;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -104,14 +105,26 @@ async fn each_shard_has_its_own_limits_of_records_and_bytes() {
     // MD5 begins with 0c and 92.
     let (first, second) = ("a", "b");
     for (key, bytes, most) in [(first, 0, 1000), (second, MB / 8, 8)] {
-        let records = vec![record(key, &vec![b'x'; bytes - key.len().min(bytes)]); 3 * most];
-        let results = stream.put(records).await;
-        let placed = results.iter().filter(|result| result.is_ok()).count();
-        // Some more, as time goes on meanwhile.
-        assert!((most..2 * most).contains(&placed), "{key}: {placed}");
         let shard = stream.settings.shards().of(hash_key(key));
-        assert!(results[..most].iter().flatten().all(|placed| placed.shard == shard));
-        assert!(results.contains(&Err(PutError::Throttled(shard))));
+        let records = vec![record(key, &vec![b'x'; bytes - key.len().min(bytes)]); most];
+        let results = stream.put(records).await;
+        assert!(results.iter().all(|result| result.as_ref().is_ok_and(|placed| placed.shard == shard)), "{key}");
+        // It never fits, however much time has passed.
+        let results = stream.put(vec![record(key, &vec![b'x'; 2 * MB])]).await;
+        assert_eq!(results, [Err(PutError::Throttled(shard))]);
+    }
+}
+
+#[test]
+fn a_shard_is_limited_to_records_and_bytes_of_a_second() {
+    for (bytes, most) in [(1, 1000), (MB / 8, 8)] {
+        let clock = FakeRelativeClock::default();
+        let limit = ShardLimit::new(&clock);
+        for passed in [0, 1] {
+            clock.advance(Duration::from_secs(passed));
+            let taken = (0..3 * most).filter(|_| limit.take(bytes)).count();
+            assert_eq!(taken, most, "{bytes} {passed}");
+        }
     }
 }
 

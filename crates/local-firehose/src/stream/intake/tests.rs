@@ -34,7 +34,7 @@ impl Running {
         Self::start(usize::MAX, Some(state), last)
     }
 
-    async fn put(&self, entries: Vec<Entry>) -> Vec<Result<String, PutError>> {
+    async fn put(&self, entries: Vec<IncomingRecord>) -> Vec<Result<String, PutError>> {
         self.intake.put(entries.into_iter().map(Ok), |record| record.data.clone()).await
     }
 
@@ -48,12 +48,12 @@ fn open(folder: &Path) -> (State, Recovered) {
     State::open(&folder.join("s.redb")).unwrap()
 }
 
-fn entry(data: &str) -> Entry {
-    Entry { data: data.to_owned(), shard: None }
+fn entry(data: &str) -> IncomingRecord {
+    IncomingRecord { data: data.to_owned(), shard: None }
 }
 
-fn of_shard(shard: u32, data: &str) -> Entry {
-    Entry { data: data.to_owned(), shard: Some((ShardId(shard), "key".to_owned())) }
+fn of_shard(shard: u32, data: &str) -> IncomingRecord {
+    IncomingRecord { data: data.to_owned(), shard: Some((ShardId(shard), "key".to_owned())) }
 }
 
 fn now() -> u64 {

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::stream::backlog::Context;
-use crate::stream::intake::{Buffers, Entry};
+use crate::stream::intake::{Buffers, IncomingRecord};
 use crate::stream::notices::Notices;
 use crate::stream::receipt::{Accepted, cost};
 use crate::stream::recent_records::RecordMemory;
@@ -40,8 +40,9 @@ impl Running {
     }
 
     fn put_at(&self, shards: &[u32], ms: i64) -> Vec<u64> {
-        let entry =
-            |shard: &u32| Ok(Entry { data: "YQ==".to_owned(), shard: Some((ShardId(*shard), "key".to_owned())) });
+        let entry = |shard: &u32| {
+            Ok(IncomingRecord { data: "YQ==".to_owned(), shard: Some((ShardId(*shard), "key".to_owned())) })
+        };
         let results = self.retention.put(shards.iter().map(entry), ms);
         results.into_iter().map(|result| result.unwrap().1).collect()
     }

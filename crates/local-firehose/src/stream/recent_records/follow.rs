@@ -9,7 +9,7 @@ use super::store::RecentRecords;
 /// The records that are read at once.
 const CHUNK: usize = 256;
 
-/// TapFilter records are followed.
+/// Which records are followed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TapFilter {

@@ -12,7 +12,7 @@ use super::store::RecentRecords;
 const CHUNK: usize = 256;
 const EXCERPT_CHARS: usize = 200;
 
-/// TapFilter records to find: those that match everything that is given.
+/// Which records to find: those that match everything that is given.
 #[derive(Debug, Clone, Default)]
 pub struct RecordQuery {
     /// A part of the id, of the original bytes, or of the output, without regard to ASCII case.

@@ -168,12 +168,12 @@ impl RecentRecords {
         let mut kept = self.kept();
         for (number, outcome) in outcomes.outcomes {
             match outcome {
-                Outcome::Delivered(output) => kept.change(number, |entry| {
+                FinalOutcome::Delivered(output) => kept.change(number, |entry| {
                     entry.output = output;
                     entry.state = RecordState::Waiting;
                 }),
-                Outcome::Dropped => kept.change(number, |entry| entry.end(RecordState::Dropped)),
-                Outcome::Failed(again, failure) => kept.fail(number, *again, |entry| {
+                FinalOutcome::Dropped => kept.change(number, |entry| entry.end(RecordState::Dropped)),
+                FinalOutcome::Failed(again, failure) => kept.fail(number, *again, |entry| {
                     entry.state = RecordState::Failed(failure);
                     entry.changed_ms = Some(outcomes.now_ms);
                 }),
@@ -219,11 +219,11 @@ pub(in crate::stream) struct Outcomes<'a> {
     batch: Option<&'a Arc<Batch>>,
     is_off: bool,
     now_ms: i64,
-    outcomes: Vec<(u64, Outcome)>,
+    outcomes: Vec<(u64, FinalOutcome)>,
 }
 
 #[derive(Debug)]
-enum Outcome {
+enum FinalOutcome {
     /// Without an output if it is the original.
     Delivered(Option<Payload>),
     Dropped,
@@ -234,13 +234,13 @@ enum Outcome {
 impl Outcomes<'_> {
     pub(in crate::stream) fn delivered(&mut self, receipt: &Receipt, output: Option<&[u8]>) {
         if !self.is_off {
-            self.outcomes.push((receipt.number, Outcome::Delivered(output.map(Payload::of))));
+            self.outcomes.push((receipt.number, FinalOutcome::Delivered(output.map(Payload::of))));
         }
     }
 
     pub(in crate::stream) fn dropped(&mut self, receipt: &Receipt) {
         if !self.is_off {
-            self.outcomes.push((receipt.number, Outcome::Dropped));
+            self.outcomes.push((receipt.number, FinalOutcome::Dropped));
         }
     }
 
@@ -256,6 +256,6 @@ impl Outcomes<'_> {
             error: self.batch.and_then(|batch| batch.error()),
         };
         let again = Entry { batch, ..Entry::new(record, None) };
-        self.outcomes.push((receipt.number, Outcome::Failed(Box::new(again), failure)));
+        self.outcomes.push((receipt.number, FinalOutcome::Failed(Box::new(again), failure)));
     }
 }

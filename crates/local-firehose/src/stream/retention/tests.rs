@@ -10,8 +10,8 @@ fn retention(max_bytes: usize) -> Arc<Retention> {
     Retention::new(2, HOURS, RetentionMemory::new(max_bytes))
 }
 
-fn entry(shard: ShardId, data: &str) -> Entry {
-    Entry { data: data.to_owned(), shard: Some((shard, "key".to_owned())) }
+fn entry(shard: ShardId, data: &str) -> IncomingRecord {
+    IncomingRecord { data: data.to_owned(), shard: Some((shard, "key".to_owned())) }
 }
 
 /// Puts one record, and returns its number.

@@ -119,7 +119,7 @@ fn sub_records_and_rejected_records_are_counted_where_they_are() {
     for (number, (event, expected)) in steps.into_iter().enumerate() {
         stats.record(event);
         let StreamSnapshot { buffered, waiting, .. } = stats.snapshot();
-        let found = [buffered, waiting].map(|Waiting { records, bytes, .. }| (records, bytes));
+        let found = [buffered, waiting].map(|BufferLevel { records, bytes, .. }| (records, bytes));
         assert_eq!(found, expected, "after step {number}");
     }
     let seen = stats.snapshot();
@@ -159,8 +159,9 @@ async fn records_bytes_and_times_agree_after_each_event() {
     for (number, (event, buffered, waiting)) in steps.into_iter().enumerate() {
         stats.record(event);
         let snapshot = stats.snapshot();
-        let waits =
-            |Waiting { records, bytes, flush_in_ms }: &Waiting| (*records, *bytes, flush_in_ms.map(|ms| ms / 1000));
+        let waits = |BufferLevel { records, bytes, flush_in_ms }: &BufferLevel| {
+            (*records, *bytes, flush_in_ms.map(|ms| ms / 1000))
+        };
         assert_eq!((waits(&snapshot.buffered), waits(&snapshot.waiting)), (buffered, waiting), "after step {number}");
     }
 }
@@ -337,6 +338,7 @@ fn stored_objects_add_up() {
             stats.record(StreamEvent::Stored { object, failed_by_code, values });
         }
     }
+    assert_eq!(stats.uploads(), Uploads { has_stored: true, ..Uploads::default() });
     let seen = json_of(&stats);
     assert_eq!(seen["failed_by_code"], json!({ "Lambda.FunctionError": 2 }));
     assert_eq!(seen["values"], json!({ "id": { "a": 2 } }));
@@ -347,7 +349,7 @@ fn stored_objects_add_up() {
 #[test]
 fn the_storage_error_is_shown_until_all_objects_are_accepted() {
     let stats = stats();
-    let uploads = || (stats.snapshot().first_upload.is_some(), stats.snapshot().has_refused);
+    let uploads = || (stats.uploads().first.is_some(), stats.uploads().has_refused);
     assert_eq!(uploads(), (false, false));
     let refused = |error: &str| StreamEvent::UploadRefused { error: error.to_owned(), is_first: true };
     for (event, expected) in [
@@ -360,6 +362,7 @@ fn the_storage_error_is_shown_until_all_objects_are_accepted() {
     ] {
         stats.record(event);
         assert_eq!(stats.snapshot().storage_error.as_deref(), expected);
+        assert_eq!(stats.is_storage_refusing(), expected.is_some());
     }
     assert_eq!(uploads(), (true, true));
 }

@@ -3,12 +3,12 @@
 use super::*;
 
 /// A function of a table with the command `f -v`, and with these settings.
-fn of_table(change: impl FnOnce(&mut Function)) -> Function {
-    let mut function = Function {
+fn of_table(change: impl FnOnce(&mut FunctionSettings)) -> FunctionSettings {
+    let mut function = FunctionSettings {
         function_name: "f".to_owned(),
         args: vec!["-v".into()],
         timeout: Duration::from_secs(300),
-        ..Function::new("/bin/f")
+        ..FunctionSettings::new("/bin/f")
     };
     change(&mut function);
     function
@@ -149,7 +149,7 @@ fn a_stream_names_a_function() {
     let (first, second) =
         (settings.streams[0].function.clone().unwrap(), settings.streams[1].function.clone().unwrap());
     for (function, memory_mb, seconds) in [(&first, 256, 77), (&second, 128, 9)] {
-        let Function { function_name, command, args, directory, .. } = function;
+        let FunctionSettings { function_name, command, args, directory, .. } = function;
         assert_eq!((function_name.as_str(), command.as_path()), ("f", Path::new("/bin/f")));
         assert_eq!(*args, ["-v"]);
         assert_eq!((directory.as_deref(), function.memory_mb), (Some(Path::new("/")), memory_mb));

@@ -100,7 +100,7 @@ fn the_retries_of_dynamic_partitioning_are_described() {
             source: None,
             destination: destination.as_object().unwrap().clone(),
         };
-        let answer = response(&Entry { definition, status: Status::Active }, "", &Scope::default());
+        let answer = response(&DeliveryStreamEntry { definition, status: Status::Active }, "", &Scope::default());
         let extended = &answer["DeliveryStreamDescription"]["Destinations"][0]["ExtendedS3DestinationDescription"];
         assert_eq!(extended["DynamicPartitioningConfiguration"], expected);
     }

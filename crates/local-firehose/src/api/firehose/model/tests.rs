@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::api::firehose::put::MAX_STREAM_NAME;
 use firehose_model::batch::MAX_PUT_RECORDS;
+use firehose_model::limits::MAX_STREAM_NAME;
 use firehose_model::source::MAX_RECORD_BYTES;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/firehose";
