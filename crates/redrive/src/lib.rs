@@ -104,20 +104,7 @@ fn default_journal(target: &Target) -> Result<PathBuf, RedriveError> {
         let folder = folder.display();
         tracing::warn!("{folder}: other users can read this folder; accepted is a private one (`chmod 700 {folder}`)");
     }
-    let [new, old] = ["journal", "ledger"].map(|extension| folder.join(format!("{}.{extension}", target.name())));
-    // The commit count alone is enough: a missing journal is an error, too.
-    let files = |journal: &Path| [journal.to_owned(), state_file::commits_path(journal)];
-    let old_files = files(&old).into_iter().zip(files(&new)).filter(|(old, _)| old.exists());
-    let renames = old_files.map(|(old, new)| format!("mv '{}' '{}'", old.display(), new.display()));
-    let renames = renames.collect::<Vec<_>>().join(" && ");
-    if !renames.is_empty() && !files(&new).iter().any(|file| file.exists()) {
-        // A new journal would put the records of the old one twice.
-        let old = old.display();
-        return Err(RedriveError::Usage(format!(
-            "the journal has its former name: {old}; to continue with it, rename it: {renames}"
-        )));
-    }
-    Ok(new)
+    Ok(folder.join(format!("{}.journal", target.name())))
 }
 
 /// The content of an object.
