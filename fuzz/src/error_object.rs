@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use firehose_model::delivery::ErrorCode;
 use firehose_model::error_object::{ErrorLine, ErrorRecord, MAX_HEAD_PIECES};
 use firehose_model::event::Record;
-use firehose_model::values::{Found, Piece, Values};
+use firehose_model::values::{Piece, PieceKind, Values};
 use serde::de::IgnoredAny;
 
 use crate::json::{Members, text};
@@ -71,7 +71,7 @@ fn check_pieces(data: &[u8]) {
         assert!(trimmed(&data[end..offset]).is_empty(), "{end} to {offset}");
         end = offset + content.len();
         assert_eq!(&data[offset..end], content);
-        if piece.found == Found::Value {
+        if piece.kind == PieceKind::Value {
             let json = str::from_utf8(content).unwrap();
             serde_json::from_str::<IgnoredAny>(json).unwrap();
         } else {
@@ -128,26 +128,26 @@ fn check_redrive(data: &[u8]) {
     let expected: Vec<Vec<u8>> = found.iter().filter_map(record).collect();
     let (read, records) = redrive(data);
     assert_eq!(records, expected);
-    assert_eq!((records.len() + read.bad, read.is_whole), (found.len(), true));
+    assert_eq!((records.len() + read.corrupt, read.is_complete), (found.len(), true));
     let keys = keys(&read);
     assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
 
     let zipped = gzip(data);
     let (zipped_read, zipped_records) = redrive(&zipped);
     assert_eq!(
-        (self::keys(&zipped_read), zipped_records, zipped_read.bad, zipped_read.is_whole),
-        (keys.clone(), records.clone(), read.bad, true)
+        (self::keys(&zipped_read), zipped_records, zipped_read.corrupt, zipped_read.is_complete),
+        (keys.clone(), records.clone(), read.corrupt, true)
     );
     let (cut, cut_records) = redrive(&zipped[..zipped.len() - 1 - data.len() % (zipped.len() - GZIP.len())]);
     let is_start = records.starts_with(&cut_records) && keys.starts_with(&self::keys(&cut));
-    assert!(!cut.is_whole && is_start, "{cut_records:?}");
+    assert!(!cut.is_complete && is_start, "{cut_records:?}");
     // What precedes a value does not change its key.
     let (moved, moved_records) = redrive(&[b"\nin front\n", data].concat());
-    assert_eq!((self::keys(&moved), moved_records, moved.bad), (keys, records, read.bad + 1));
+    assert_eq!((self::keys(&moved), moved_records, moved.corrupt), (keys, records, read.corrupt + 1));
 }
 
 fn is_object(piece: &Piece) -> bool {
-    piece.found == Found::Value && str::from_utf8(&piece.bytes).is_ok_and(|json| Members::of(json).is_some())
+    piece.kind == PieceKind::Value && str::from_utf8(&piece.bytes).is_ok_and(|json| Members::of(json).is_some())
 }
 
 /// Reads an object whose first and last lines are records, with `data` between them.
@@ -169,7 +169,7 @@ fn check_records(data: &[u8]) {
 
 /// The `rawData` of a value.
 fn raw_data(piece: &Piece) -> Option<String> {
-    let json = str::from_utf8(&piece.bytes).ok().filter(|_| piece.found == Found::Value)?;
+    let json = str::from_utf8(&piece.bytes).ok().filter(|_| piece.kind == PieceKind::Value)?;
     text(Members::of(json)?.get("rawData")?)
 }
 
@@ -201,7 +201,7 @@ fn read_records(object: &[u8]) -> Records {
     let (mut raw_data, mut skipped) = (Vec::new(), Vec::new());
     for piece in pieces(object).unwrap() {
         match ErrorRecord::parse(piece.bytes.trim_ascii_start()) {
-            Ok(record) if piece.found == Found::Value => raw_data.push(record.raw_data.into_owned()),
+            Ok(record) if piece.kind == PieceKind::Value => raw_data.push(record.raw_data.into_owned()),
             _ => skipped.push(piece.offset),
         }
     }
@@ -209,13 +209,13 @@ fn read_records(object: &[u8]) -> Records {
 }
 
 /// What redrive reads from an object, and the records' original bytes.
-fn redrive(object: &[u8]) -> (redrive::Read, Vec<Vec<u8>>) {
-    let read = redrive::read("the object", object);
+fn redrive(object: &[u8]) -> (redrive::ErrorObjectContent, Vec<Vec<u8>>) {
+    let read = redrive::read_error_object("the object", object);
     let records = read.records.iter().map(|(_, record)| record.clone()).collect();
     (read, records)
 }
 
-fn keys(read: &redrive::Read) -> Vec<u128> {
+fn keys(read: &redrive::ErrorObjectContent) -> Vec<u128> {
     read.records.iter().map(|(key, _)| *key).collect()
 }
 

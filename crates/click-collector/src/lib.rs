@@ -64,7 +64,7 @@ impl Collector {
             return self.respond_to_any(request, deadline, report).await;
         };
         match &request.origin {
-            Some(origin) if !allowed.contains(origin) => HttpResponse::to_other_origin().restricted_to(None),
+            Some(origin) if !allowed.contains(origin) => HttpResponse::to_other_origin(origin).restricted_to(None),
             origin => self.respond_to_any(request, deadline, report).await.restricted_to(origin.as_deref()),
         }
     }
@@ -73,7 +73,7 @@ impl Collector {
         match request.method.as_str() {
             "POST" => {}
             "OPTIONS" => return HttpResponse::to_options(),
-            _ => return HttpResponse::to_other_method(),
+            method => return HttpResponse::to_other_method(method),
         }
         match request.body().and_then(|body| records(&self.config, &body)) {
             Ok(records) => HttpResponse::to_put(&self.put(&records, deadline, report).await, records.len()),
@@ -135,15 +135,15 @@ pub struct Report {
     /// Messages that stay in the queue.
     pub messages_failed: usize,
     /// Rejected bodies.
-    pub refused: usize,
+    pub rejected: usize,
     /// Records to store.
     pub records: usize,
     /// Records that are not stored.
     pub failed: usize,
     /// The bytes of stored records, with their partition keys.
-    pub put_bytes: usize,
-    /// Calls of Kinesis.
-    pub calls: usize,
+    pub stored_bytes: usize,
+    /// Requests to Kinesis.
+    pub kinesis_requests: usize,
     /// The last error code of Kinesis.
     pub kinesis_error: Option<String>,
     /// The first rejected bodies: the message id, if any, and the error.
@@ -152,7 +152,7 @@ pub struct Report {
 
 impl Report {
     pub(crate) fn reject(&mut self, message_id: Option<&str>, error: BodyError) {
-        self.refused += 1;
+        self.rejected += 1;
         if self.body_errors.len() < MAX_BODY_ERRORS {
             self.body_errors.push((message_id.map(str::to_owned), error));
         }
@@ -161,9 +161,9 @@ impl Report {
     pub(crate) fn put(&mut self, records: &[Record], put: &PutOutcome) {
         self.records += records.len();
         self.failed += put.not_stored.len();
-        self.calls += put.calls;
+        self.kinesis_requests += put.calls;
         let not_stored: usize = put.not_stored.iter().map(|index| records[*index].size()).sum();
-        self.put_bytes += records.iter().map(Record::size).sum::<usize>() - not_stored;
+        self.stored_bytes += records.iter().map(Record::size).sum::<usize>() - not_stored;
         if let Some(error) = &put.error {
             self.kinesis_error = Some(error.code.clone());
         }
@@ -182,7 +182,7 @@ mod tests {
         let record = |size| Record { data: vec![b'x'; size], partition_key: String::new() };
         report.put(&[1, 10, 100, 1_000].map(record), &PutOutcome { not_stored: vec![0, 2], error, calls: 3 });
         report.put(&[record(10_000)], &PutOutcome { not_stored: vec![], error: None, calls: 1 });
-        assert_eq!((report.records, report.failed, report.put_bytes, report.calls), (5, 2, 11_010, 4));
+        assert_eq!((report.records, report.failed, report.stored_bytes, report.kinesis_requests), (5, 2, 11_010, 4));
         assert_eq!(report.kinesis_error.as_deref(), Some("InternalFailure"));
     }
 
@@ -192,7 +192,7 @@ mod tests {
         for id in 0..30 {
             report.reject(Some(&id.to_string()), BodyError::NOT_JSON);
         }
-        assert_eq!((report.refused, report.body_errors.len()), (30, 20));
+        assert_eq!((report.rejected, report.body_errors.len()), (30, 20));
         assert_eq!(report.body_errors[19], (Some("19".to_owned()), BodyError::NOT_JSON));
     }
 }

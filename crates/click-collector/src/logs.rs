@@ -22,20 +22,20 @@ fn targets(level: LevelFilter) -> Targets {
 
 pub(crate) fn invocation(report: &Report, duration: Duration) {
     for (message_id, error) in &report.body_errors {
-        warn!(message_id, reason = error.reason, "body refused");
+        warn!(message_id, reason = error.reason, "body rejected");
     }
     info!(
         status = report.status,
         messages = report.messages,
         messages_failed = report.messages.map(|_| report.messages_failed),
-        refused = report.refused,
+        rejected = report.rejected,
         records = report.records,
-        put = report.records - report.failed,
+        stored = report.records - report.failed,
         failed = report.failed,
-        attempts = report.calls,
+        kinesis_requests = report.kinesis_requests,
         kinesis_error = report.kinesis_error,
-        put_bytes = report.put_bytes,
-        took_ms = millis(duration),
+        stored_bytes = report.stored_bytes,
+        duration_ms = millis(duration),
         "invocation"
     );
 }

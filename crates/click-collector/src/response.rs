@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
+use service_kit::env::shown;
 
 use crate::record::BodyError;
 use crate::stream::{PutError, PutOutcome};
@@ -50,8 +51,8 @@ struct ErrorBody<'m> {
 
 const ALLOW_ORIGIN: &str = "Access-Control-Allow-Origin";
 
-/// In every response, so that a page of any origin can read it, unless it is [restricted](HttpResponse::restricted_to). `GET` is among the methods because the published function sends this header;
-/// the function itself does not accept it.
+/// In every response, so that a page of any origin can read it, unless it is [restricted](HttpResponse::restricted_to). `GET` is among the
+/// methods because the published function sends this header; the function itself does not accept it.
 const CORS: [(&str, &str); 3] = [
     ("Access-Control-Allow-Headers", "Content-Type"),
     (ALLOW_ORIGIN, "*"),
@@ -66,15 +67,15 @@ impl HttpResponse {
         Self::new(200, None, "".into())
     }
 
-    pub(crate) fn to_other_method() -> Self {
-        let mut response = Self::error(405, "send POST", None);
+    pub(crate) fn to_other_method(method: &str) -> Self {
+        let mut response = Self::error(405, &format!("the method is {}; accepted: POST", escaped(method)), None);
         // Required for 405 (RFC 9110, section 15.5.6).
         response.headers.push(("Allow", "OPTIONS, POST".into()));
         response
     }
 
-    pub(crate) fn to_other_origin() -> Self {
-        Self::error(403, "pages of this origin may not send", None)
+    pub(crate) fn to_other_origin(origin: &str) -> Self {
+        Self::error(403, &format!("the origin {} is not allowed", escaped(origin)), None)
     }
 
     /// The response for pages of `origin` instead of any, or for no page. `Vary` keeps caches from giving it to others.
@@ -97,9 +98,12 @@ impl HttpResponse {
             Some(PutError { is_permanent: false, .. }) => {
                 Self::error(503, "not all records are stored: send the body again later", counts)
             }
-            Some(PutError { is_permanent: true, .. }) => {
-                Self::error(500, "not all records are stored: the collector or its stream is not set up well", counts)
-            }
+            // The code stays in the log: it shows how the account is set up.
+            Some(PutError { is_permanent: true, .. }) => Self::error(
+                500,
+                "not all records are stored: a retry fails, too; the collector's log has the cause",
+                counts,
+            ),
         }
     }
 
@@ -116,6 +120,11 @@ impl HttpResponse {
         let headers = headers.map(|(name, value)| (name, Cow::Borrowed(value))).collect();
         Self { status_code, headers, body, is_base64_encoded: false }
     }
+}
+
+/// The start of a header or method, safe for a terminal.
+fn escaped(text: &str) -> String {
+    shown(text).escape_debug().to_string()
 }
 
 fn as_map<S: Serializer>(headers: &[(&str, Cow<'_, str>)], serializer: S) -> Result<S::Ok, S::Error> {
@@ -141,10 +150,10 @@ mod tests {
             (HttpResponse::to_options(), 200, CORS_JSON.to_owned(), ""),
             (HttpResponse::to_put(&put(vec![], None), 2), 200, format!("{CORS_JSON},{text}"), STORED),
             (
-                HttpResponse::to_other_method(),
+                HttpResponse::to_other_method("GET"),
                 405,
                 format!(r#"{CORS_JSON},{json},"Allow":"OPTIONS, POST""#),
-                r#"{\"message\":\"send POST\"}"#,
+                r#"{\"message\":\"the method is GET; accepted: POST\"}"#,
             ),
             (
                 HttpResponse::to_invalid_body(&BodyError::NOT_JSON),
@@ -168,7 +177,7 @@ mod tests {
                 HttpResponse::to_put(&put(vec![0], Some(true)), 1),
                 500,
                 format!("{CORS_JSON},{json}"),
-                r#"{\"message\":\"not all records are stored: the collector or its stream is not set up well\",\"stored\":0,\"records\":1}"#,
+                r#"{\"message\":\"not all records are stored: a retry fails, too; the collector's log has the cause\",\"stored\":0,\"records\":1}"#,
             ),
         ] {
             let expected =
@@ -183,10 +192,24 @@ mod tests {
             (Some("https://a.example"), r#""Access-Control-Allow-Origin":"https://a.example","Vary":"Origin""#),
             (None, r#""Vary":"Origin""#),
         ] {
-            let response = HttpResponse::to_other_origin().restricted_to(origin);
+            let response = HttpResponse::to_other_origin("https://b.example").restricted_to(origin);
             let text = serde_json::to_string(&Response::Http(response)).unwrap();
             assert!(text.starts_with(r#"{"statusCode":403,"#) && text.contains(expected), "{text}");
             assert_eq!(text.matches("Access-Control-Allow-Origin").count(), usize::from(origin.is_some()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_method_or_origin_is_escaped_and_bounded() {
+        let long = "x".repeat(10_000);
+        for (text, expected) in [("null", "null"), ("a\n\u{1b}[31m", r"a\n\u{1b}[31m"), (&long, &shown(&long))] {
+            for (response, message) in [
+                (HttpResponse::to_other_method(text), format!("the method is {expected}; accepted: POST")),
+                (HttpResponse::to_other_origin(text), format!("the origin {expected} is not allowed")),
+            ] {
+                assert_eq!(response.body, serde_json::json!({ "message": message }).to_string());
+                assert!(response.body.len() < 1_000);
+            }
         }
     }
 

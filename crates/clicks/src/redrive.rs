@@ -112,7 +112,7 @@ pub(crate) struct Redrive {
     damaged_journal: Option<DamagedJournal>,
 
     /// Move finished objects to this prefix of the bucket or folder.
-    #[arg(long, value_name = "PREFIX", value_parser = redrive::archive)]
+    #[arg(long, value_name = "PREFIX", value_parser = redrive::parse_archive_prefix)]
     archive: Option<String>,
 
     /// The URL of another Firehose or Kinesis than AWS, such as http://127.0.0.1:8001 or http://127.0.0.1:8003 of `clicks up`.
@@ -175,7 +175,7 @@ impl TryFrom<Redrive> for Options {
 }
 
 fn when(text: &str) -> Result<i64, String> {
-    redrive::milliseconds(text, Timestamp::now())
+    redrive::parse_time_ms(text, Timestamp::now())
 }
 
 pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redriven, RedriveError> {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::delivery::ErrorCode;
 use crate::event::Record;
 use crate::fields::Fields;
-use crate::values::{Found, Piece, Values};
+use crate::values::{Piece, PieceKind, Values};
 
 /// How many pieces, and how many bytes, may precede the first JSON object. A file with more is of no known kind.
 pub const MAX_HEAD_PIECES: usize = 100;
@@ -123,7 +123,7 @@ impl Head {
         for piece in values {
             let piece = piece?;
             bytes += piece.bytes.len();
-            let content = if piece.found == Found::Value { Content::of(&piece.bytes) } else { None };
+            let content = if piece.kind == PieceKind::Value { Content::of(&piece.bytes) } else { None };
             pieces.push(piece);
             if content.is_some() || pieces.len() > MAX_HEAD_PIECES || bytes > MAX_HEAD_BYTES {
                 return Ok(Self { content, pieces });

@@ -31,7 +31,7 @@ const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
 /// The kind of a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum PieceKind {
     /// A JSON value, which is UTF-8.
     Value,
     /// Other bytes.
@@ -44,7 +44,7 @@ pub enum Found {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
     /// Its kind.
-    pub found: Found,
+    pub kind: PieceKind,
     /// The offset of its first byte that is no white space, after decompression.
     pub offset: u64,
     /// The line of that byte, counted from one.
@@ -53,9 +53,9 @@ pub struct Piece {
     pub bytes: Vec<u8>,
 }
 
-/// A broken value, behind which parsing continues.
+/// Behind it, parsing continues.
 #[derive(Debug, Clone, Copy, Default)]
-struct Lost {
+struct BrokenValue {
     /// A brace may be within it.
     in_object: bool,
     /// The next line may be within it.
@@ -79,7 +79,7 @@ pub struct Values<'a> {
     indent: Option<Vec<u8>>,
     /// The last byte that is no white space.
     previous: u8,
-    lost: Option<Lost>,
+    broken: Option<BrokenValue>,
     /// The furthest end of a broken value.
     broken_until: u64,
     /// How many bytes attempts before that may parse.
@@ -108,7 +108,7 @@ impl<'a> Values<'a> {
             line_start: 0,
             indent: Some(Vec::new()),
             previous: 0,
-            lost: None,
+            broken: None,
             broken_until: 0,
             budget: 0,
             breaks_at: None,
@@ -162,11 +162,11 @@ impl<'a> Values<'a> {
 
     /// Whether a value may begin with the next byte.
     fn may_begin(&self, byte: u8) -> bool {
-        let Some(lost) = self.lost else { return true };
+        let Some(broken) = self.broken else { return true };
         if self.has_no_budget() {
             return byte == b'{' && self.offset == self.line_start;
         }
-        if !lost.in_object {
+        if !broken.in_object {
             return matches!(byte, b'{' | b'[');
         }
         let is_outside = self.offset == self.line_start || self.breaks_at == Some(self.offset);
@@ -202,7 +202,7 @@ impl<'a> Values<'a> {
     }
 
     /// Records that no value begins with the next byte. The last byte of this length is the invalid one.
-    fn lose(&mut self, byte: u8, bytes: usize, is_too_long: bool) {
+    fn mark_broken(&mut self, byte: u8, bytes: usize, is_too_long: bool) {
         let valid = bytes.saturating_sub(1);
         let end = self.offset + valid as u64;
         if self.offset >= self.broken_until {
@@ -215,9 +215,9 @@ impl<'a> Values<'a> {
             self.breaks_at = Some(self.offset + brace as u64);
         }
         let across_lines = self.unread()[..valid].contains(&b'\n');
-        let lost = self.lost.get_or_insert_default();
-        lost.in_object |= byte == b'{' || is_too_long;
-        lost.across_lines |= across_lines;
+        let broken = self.broken.get_or_insert_default();
+        broken.in_object |= byte == b'{' || is_too_long;
+        broken.across_lines |= across_lines;
     }
 
     fn value(&mut self, bytes: usize) -> Piece {
@@ -232,17 +232,17 @@ impl<'a> Values<'a> {
             }
         }
         self.consume(bytes);
-        self.lost = None;
+        self.broken = None;
         // Its structure is valid, so no other value begins in it.
-        let found = if str::from_utf8(&content).is_ok() { Found::Value } else { Found::Other };
-        Piece { found, offset, line, bytes: content }
+        let kind = if str::from_utf8(&content).is_ok() { PieceKind::Value } else { PieceKind::Other };
+        Piece { kind, offset, line, bytes: content }
     }
 
     fn push(&self, other: &mut Piece, byte: u8) {
         if other.bytes.len() < self.most_bytes {
             other.bytes.push(byte);
         } else {
-            other.found = Found::TooLong;
+            other.kind = PieceKind::TooLong;
         }
     }
 }
@@ -267,8 +267,8 @@ impl Iterator for Values<'_> {
                 match self.attempt() {
                     // The next call parses a value behind other bytes again.
                     Some(Parsed::Value(bytes)) => return Some(Ok(other.map_or_else(|| self.value(bytes), trimmed))),
-                    Some(Parsed::Invalid(bytes)) => self.lose(byte, bytes, false),
-                    Some(Parsed::Unfinished) => self.lose(byte, self.most_bytes + 1, true),
+                    Some(Parsed::Invalid(bytes)) => self.mark_broken(byte, bytes, false),
+                    Some(Parsed::Unfinished) => self.mark_broken(byte, self.most_bytes + 1, true),
                     None => {
                         self.start = self.buffer.len();
                         continue;
@@ -277,7 +277,7 @@ impl Iterator for Values<'_> {
             }
             match byte {
                 b'\n' => {
-                    let ends_piece = !self.lost.is_some_and(|lost| lost.across_lines);
+                    let ends_piece = !self.broken.is_some_and(|broken| broken.across_lines);
                     if let Some(other) = other.as_mut().filter(|_| !ends_piece) {
                         self.push(other, byte);
                     }
@@ -286,7 +286,7 @@ impl Iterator for Values<'_> {
                     self.line_start = self.offset;
                     self.indent = Some(Vec::new());
                     if ends_piece {
-                        self.lost = None;
+                        self.broken = None;
                         if let Some(other) = other.take() {
                             return Some(Ok(trimmed(other)));
                         }
@@ -301,7 +301,7 @@ impl Iterator for Values<'_> {
                 _ => {
                     let other = other.get_or_insert_with(|| {
                         let bytes = self.indent.take().unwrap_or_default();
-                        Piece { found: Found::Other, offset: self.offset, line: self.line, bytes }
+                        Piece { kind: PieceKind::Other, offset: self.offset, line: self.line, bytes }
                     });
                     self.push(other, byte);
                     self.previous = byte;
@@ -360,7 +360,7 @@ fn brace_before(text: &[u8]) -> Option<usize> {
 }
 
 fn trimmed(mut other: Piece) -> Piece {
-    if other.found == Found::Other {
+    if other.kind == PieceKind::Other {
         let is_white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
         let end = other.bytes.iter().rposition(|byte| !is_white(byte)).map_or(0, |last| last + 1);
         other.bytes.truncate(end);

@@ -21,12 +21,12 @@ use tokio::sync::watch;
 pub use self::error::RedriveError;
 use self::journal::Identity;
 pub use self::journal::OnDamage;
-use self::lines::Chunk;
+use self::lines::{Chunk, End};
 pub use self::report::{Age, ObjectCounts, RecordCounts, Report};
-pub use self::selection::{Selection, milliseconds};
+pub use self::selection::{Selection, parse_time_ms};
+use self::session::{Interrupts, Session};
 pub use self::session::{OnProgress, Progress};
-use self::session::{Session, Stop};
-pub use self::source::{ObjectSource, archive};
+pub use self::source::{ObjectSource, parse_archive_prefix};
 pub use self::target::StreamRef;
 use self::target::Target;
 
@@ -77,7 +77,7 @@ pub async fn run(
     interrupts: watch::Receiver<u32>,
     on_progress: OnProgress,
 ) -> Result<Redriven, RedriveError> {
-    let mut stop = Stop(interrupts);
+    let mut interrupts = Interrupts(interrupts);
     if let Some(archive) = options.archive.as_ref().filter(|archive| options.source.is_within(archive)) {
         return Err(RedriveError::Usage(format!(
             "invalid --archive: {}: the source itself or its parent folder; accepted is another prefix",
@@ -86,10 +86,10 @@ pub async fn run(
     }
     let target = Target::new(&options.stream, options.endpoint.as_deref()).await?;
     let report = Report { target: target.name(), dry_run: options.dry_run, interrupted: true, ..Report::default() };
-    let preparing = Session::prepare(options, target, stop.clone(), on_progress);
+    let preparing = Session::prepare(options, target, interrupts.clone(), on_progress);
     let session = tokio::select! {
         biased;
-        () = stop.requested(1) => return Ok(Redriven { report, error: None }),
+        () = interrupts.requested(1) => return Ok(Redriven { report, error: None }),
         session = preparing => session?,
     };
     Ok(session.run().await)
@@ -104,52 +104,39 @@ fn default_journal(target: &Target) -> Result<PathBuf, RedriveError> {
         let folder = folder.display();
         tracing::warn!("{folder}: other users can read this folder; accepted is a private one (`chmod 700 {folder}`)");
     }
-    let [new, old] = ["journal", "ledger"].map(|extension| folder.join(format!("{}.{extension}", target.name())));
-    // The commit count alone is enough: a missing journal is an error, too.
-    let files = |journal: &Path| [journal.to_owned(), state_file::commits_path(journal)];
-    let old_files = files(&old).into_iter().zip(files(&new)).filter(|(old, _)| old.exists());
-    let renames = old_files.map(|(old, new)| format!("mv '{}' '{}'", old.display(), new.display()));
-    let renames = renames.collect::<Vec<_>>().join(" && ");
-    if !renames.is_empty() && !files(&new).iter().any(|file| file.exists()) {
-        // A new journal would put the records of the old one twice.
-        let old = old.display();
-        return Err(RedriveError::Usage(format!(
-            "the journal has its former name: {old}; to continue with it, rename it: {renames}"
-        )));
-    }
-    Ok(new)
+    Ok(folder.join(format!("{}.journal", target.name())))
 }
 
-/// The content of an object.
+/// The content of an error object.
 #[derive(Debug, Default)]
-pub struct Read {
+pub struct ErrorObjectContent {
     /// The records' original bytes in order, each with the key of its line.
     pub records: Vec<(u128, Vec<u8>)>,
     /// The number of pieces without a record.
-    pub bad: usize,
+    pub corrupt: usize,
     /// Whether it was read to its end.
-    pub is_whole: bool,
+    pub is_complete: bool,
 }
 
 /// Reads an object as it is stored. Of one that is no error object, nothing is read.
 #[must_use]
-pub fn read(place: &str, object: &[u8]) -> Read {
-    let (mut identity, mut read) = (Identity::of(place), Read::default());
+pub fn read_error_object(place: &str, object: &[u8]) -> ErrorObjectContent {
+    let (mut identity, mut content) = (Identity::of(place), ErrorObjectContent::default());
     lines::each(object, |chunk| {
         match chunk {
             Chunk::Pieces(pieces) => {
                 let (records, corrupt) = lines::classify(pieces, &mut identity, |data| {
                     target::check_size("Firehose", data.len(), MAX_RECORD_BYTES)
                 });
-                read.records.extend(records.into_iter().map(|(key, record)| (key, record.data)));
-                read.bad += corrupt.len();
+                content.records.extend(records.into_iter().map(|(key, record)| (key, record.data)));
+                content.corrupt += corrupt.len();
             }
-            Chunk::End => read.is_whole = true,
-            Chunk::Foreign | Chunk::Unreadable(_) => {}
+            Chunk::End(End::Complete) => content.is_complete = true,
+            Chunk::End(End::Foreign | End::Unreadable(_)) => {}
         }
         true
     });
-    read
+    content
 }
 
 /// XDG Base Directory Specification. A stream has one journal, whichever copy of its objects is read.

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use firehose_model::error_object::{Content, Head, NoErrorRecord};
-use firehose_model::values::{Found, Piece, Values};
+use firehose_model::values::{Piece, PieceKind, Values};
 use tokio::sync::mpsc;
 
 use crate::journal::Identity;
@@ -17,11 +17,16 @@ const CHUNK_PIECES: usize = 500;
 
 const CHUNKS: usize = 2;
 
-/// Each variant but the first is the last chunk.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Chunk {
     Pieces(Vec<Piece>),
-    End,
+    /// The last chunk.
+    End(End),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Complete,
     /// It is no error object, by the rule of [`firehose_model::error_object`].
     Foreign,
     Unreadable(String),
@@ -35,16 +40,16 @@ pub(super) fn read(bytes: impl Read + Send + 'static) -> mpsc::Receiver<Chunk> {
 }
 
 pub(super) fn each(bytes: impl Read, mut send: impl FnMut(Chunk) -> bool) {
-    if let Some(last) = pieces(bytes, |pieces| send(Chunk::Pieces(pieces))) {
-        send(last);
+    if let Some(end) = pieces(bytes, |pieces| send(Chunk::Pieces(pieces))) {
+        send(Chunk::End(end));
     }
 }
 
-/// Returns the last chunk; none if `send` returns false.
-fn pieces(bytes: impl Read, mut send: impl FnMut(Vec<Piece>) -> bool) -> Option<Chunk> {
+/// None if `send` returns false.
+fn pieces(bytes: impl Read, mut send: impl FnMut(Vec<Piece>) -> bool) -> Option<End> {
     let unreadable = |error: io::Error, lines: u64| match lines {
-        0 => Some(Chunk::Unreadable(error.to_string())),
-        _ => Some(Chunk::Unreadable(format!("after line {lines}: {error}"))),
+        0 => Some(End::Unreadable(error.to_string())),
+        _ => Some(End::Unreadable(format!("after line {lines}: {error}"))),
     };
     let mut values = match Values::open(bytes, MAX_LINE_BYTES) {
         Ok(values) => values,
@@ -52,7 +57,7 @@ fn pieces(bytes: impl Read, mut send: impl FnMut(Vec<Piece>) -> bool) -> Option<
     };
     let mut chunk = match Head::read(&mut values) {
         Ok(Head { content: Some(Content::ErrorRecords), pieces }) => pieces,
-        Ok(Head { pieces, .. }) => return Some(if pieces.is_empty() { Chunk::End } else { Chunk::Foreign }),
+        Ok(Head { pieces, .. }) => return Some(if pieces.is_empty() { End::Complete } else { End::Foreign }),
         Err(error) => return unreadable(error, values.lines()),
     };
     let mut bytes: usize = chunk.iter().map(|piece| piece.bytes.len()).sum();
@@ -64,7 +69,7 @@ fn pieces(bytes: impl Read, mut send: impl FnMut(Vec<Piece>) -> bool) -> Option<
                 None
             }
             Some(Err(error)) => unreadable(error, values.lines()),
-            None => Some(Chunk::End),
+            None => Some(End::Complete),
         };
         if bytes >= CHUNK_BYTES || chunk.len() >= CHUNK_PIECES || end.is_some() {
             bytes = 0;
@@ -93,12 +98,12 @@ pub(super) fn classify(
     check: impl Fn(&[u8]) -> Result<(), Corrupt>,
 ) -> (Vec<(u128, FailedRecord)>, Vec<CorruptPiece>) {
     let (mut records, mut corrupt) = (Vec::new(), Vec::new());
-    for Piece { found, offset, line, bytes } in pieces {
+    for Piece { kind, offset, line, bytes } in pieces {
         let key = identity.line_key(&bytes);
-        let record = match found {
-            Found::Value => FailedRecord::parse(&bytes).and_then(|record| check(&record.data).map(|()| record)),
-            Found::Other => Err(NoErrorRecord::Json.into()),
-            Found::TooLong => Err(Corrupt::TooLong(MAX_LINE_BYTES)),
+        let record = match kind {
+            PieceKind::Value => FailedRecord::parse(&bytes).and_then(|record| check(&record.data).map(|()| record)),
+            PieceKind::Other => Err(NoErrorRecord::Json.into()),
+            PieceKind::TooLong => Err(Corrupt::TooLong(MAX_LINE_BYTES)),
         };
         match record {
             Ok(record) => records.push((key, record)),
@@ -124,15 +129,15 @@ mod tests {
         loop {
             match chunks.recv().await.unwrap() {
                 Chunk::Pieces(pieces) => all.extend(pieces),
-                Chunk::End => return (all, None),
-                Chunk::Foreign => return (all, Some("foreign".to_owned())),
-                Chunk::Unreadable(cause) => return (all, Some(cause)),
+                Chunk::End(End::Complete) => return (all, None),
+                Chunk::End(End::Foreign) => return (all, Some("foreign".to_owned())),
+                Chunk::End(End::Unreadable(cause)) => return (all, Some(cause)),
             }
         }
     }
 
     fn value(offset: u64, line: u64, bytes: &str) -> Piece {
-        Piece { found: Found::Value, offset, line, bytes: bytes.as_bytes().to_vec() }
+        Piece { kind: PieceKind::Value, offset, line, bytes: bytes.as_bytes().to_vec() }
     }
 
     #[tokio::test]
@@ -166,12 +171,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_that_is_too_long_does_not_affect_the_next() {
-        for (length, found) in
-            [(MAX_LINE_BYTES, Found::Other), (MAX_LINE_BYTES + 1, Found::TooLong), (2 * MAX_LINE_BYTES, Found::TooLong)]
-        {
+        for (length, kind) in [
+            (MAX_LINE_BYTES, PieceKind::Other),
+            (MAX_LINE_BYTES + 1, PieceKind::TooLong),
+            (2 * MAX_LINE_BYTES, PieceKind::TooLong),
+        ] {
             let text = [FIRST.as_bytes(), b"\n", &vec![b'x'; length][..], b"\n{}\n"].concat();
             let (pieces, _) = read_all(io::Cursor::new(text)).await;
-            assert_eq!((pieces[1].bytes.len(), pieces[1].found), (MAX_LINE_BYTES, found), "{length}");
+            assert_eq!((pieces[1].bytes.len(), pieces[1].kind), (MAX_LINE_BYTES, kind), "{length}");
             assert_eq!(pieces[2..], [value((FIRST.len() + length) as u64 + 2, 3, "{}")], "{length}");
         }
     }
@@ -225,8 +232,8 @@ mod tests {
         assert_eq!((pieces.len(), end), (3, None));
     }
 
-    fn piece(line: u64, text: &str, found: Found) -> Piece {
-        Piece { found, offset: 10 * line, line, bytes: text.as_bytes().to_vec() }
+    fn piece(line: u64, text: &str, kind: PieceKind) -> Piece {
+        Piece { kind, offset: 10 * line, line, bytes: text.as_bytes().to_vec() }
     }
 
     #[test]
@@ -234,11 +241,11 @@ mod tests {
         let record = r#"{"rawData":"e30="}"#;
         let (records, corrupt) = classify(
             vec![
-                piece(1, record, Found::Value),
-                piece(2, "7", Found::Value),
-                piece(3, record, Found::TooLong),
-                piece(4, record, Found::Value),
-                piece(5, record, Found::Other),
+                piece(1, record, PieceKind::Value),
+                piece(2, "7", PieceKind::Value),
+                piece(3, record, PieceKind::TooLong),
+                piece(4, record, PieceKind::Value),
+                piece(5, record, PieceKind::Other),
             ],
             &mut Identity::of("a"),
             |_| Ok(()),

@@ -132,7 +132,6 @@ pub struct Report {
     /// The journal's file.
     pub journal: PathBuf,
     /// The file with the lines that this run quarantined.
-    #[serde(rename = "copied_aside")]
     pub quarantine: Option<PathBuf>,
 }
 

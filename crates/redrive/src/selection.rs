@@ -27,7 +27,7 @@ impl Selection {
 }
 
 /// Parses a point in time: a time, the start of a day in UTC, or how long before now. Returns it in milliseconds since 1970.
-pub fn milliseconds(text: &str, now: Timestamp) -> Result<i64, String> {
+pub fn parse_time_ms(text: &str, now: Timestamp) -> Result<i64, String> {
     const UNITS: [(char, i64); 4] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86400)];
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time.as_millisecond());
@@ -65,12 +65,12 @@ mod tests {
             ("0s", "2026-11-26T10:00:00Z"),
         ] {
             let expected = expected.parse::<Timestamp>().unwrap().as_millisecond();
-            assert_eq!(milliseconds(text, now), Ok(expected), "{text}");
+            assert_eq!(parse_time_ms(text, now), Ok(expected), "{text}");
         }
         // Before all times.
-        assert!(milliseconds("100000000000d", now).unwrap() < Timestamp::MIN.as_millisecond());
+        assert!(parse_time_ms("100000000000d", now).unwrap() < Timestamp::MIN.as_millisecond());
         for text in ["", "h", "-1h", "1.5h", "1w", "yesterday", "2026-11-25T10:00:00", "18446744073709551615d"] {
-            assert!(milliseconds(text, now).unwrap_err().starts_with("accepted is a time"), "{text}");
+            assert!(parse_time_ms(text, now).unwrap_err().starts_with("accepted is a time"), "{text}");
         }
     }
 

@@ -52,9 +52,9 @@ impl<E: Into<RedriveError>> From<E> for Halt {
 
 /// The first interrupt finishes the current call, the second aborts it.
 #[derive(Debug, Clone)]
-pub(super) struct Stop(pub(super) watch::Receiver<u32>);
+pub(super) struct Interrupts(pub(super) watch::Receiver<u32>);
 
-impl Stop {
+impl Interrupts {
     pub(super) fn is_requested(&self) -> bool {
         *self.0.borrow() > 0
     }
@@ -98,7 +98,7 @@ pub(super) struct Session {
     bucket: Bucket,
     journal: Journal,
     quarantine: Quarantine,
-    stop: Stop,
+    interrupts: Interrupts,
     on_progress: OnProgress,
     objects: Vec<Candidate>,
     limiter: RateLimiter,
@@ -115,7 +115,7 @@ impl Session {
     pub(super) async fn prepare(
         options: Options,
         mut target: Target,
-        stop: Stop,
+        interrupts: Interrupts,
         on_progress: OnProgress,
     ) -> Result<Self, RedriveError> {
         let identity = if options.dry_run { None } else { Some(target.check().await?) };
@@ -153,7 +153,7 @@ impl Session {
             target,
             bucket,
             journal,
-            stop,
+            interrupts,
             on_progress,
             objects,
             batch: Vec::new(),
@@ -190,7 +190,7 @@ impl Session {
 
     async fn objects(&mut self) -> Result<(), Halt> {
         for index in 0..self.objects.len() {
-            if self.stop.is_requested() {
+            if self.interrupts.is_requested() {
                 return Err(Halt::Interrupted);
             }
             self.object(index).await?;
@@ -237,7 +237,7 @@ impl Session {
         if options.limit.is_some_and(|limit| self.report.records.selected >= limit) {
             return Err(Halt::Limit);
         }
-        if self.stop.is_requested() {
+        if self.interrupts.is_requested() {
             return Err(Halt::Interrupted);
         }
         let target = &self.target;

@@ -85,7 +85,7 @@ impl fmt::Display for ObjectSource {
 }
 
 /// Parses `--archive`: a prefix in the source's bucket or folder. Returns it with a trailing slash.
-pub fn archive(text: &str) -> Result<String, String> {
+pub fn parse_archive_prefix(text: &str) -> Result<String, String> {
     let prefix = text.strip_suffix('/').unwrap_or(text);
     // An absolute path would be below the folder.
     let is_part = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(|c: char| c.is_ascii_control());
@@ -137,10 +137,10 @@ mod tests {
     #[test]
     fn an_archive_is_a_prefix() {
         for (text, expected) in [("redriven/", "redriven/"), ("errors/done", "errors/done/")] {
-            assert_eq!(archive(text).unwrap(), expected);
+            assert_eq!(parse_archive_prefix(text).unwrap(), expected);
         }
         for text in ["", "/", "/tmp/done", "s3://clicks/done", "a/../b", "a//b"] {
-            assert!(archive(text).unwrap_err().starts_with("accepted is a prefix"), "{text}");
+            assert!(parse_archive_prefix(text).unwrap_err().starts_with("accepted is a prefix"), "{text}");
         }
     }
 

@@ -76,7 +76,7 @@ for (const [heading, known] of [
   ['Invocation', PROCESSOR.get('invocation')],
   ['Record failed', PROCESSOR.get('record failed')],
   ['Collector invocation', COLLECTOR.get('invocation')],
-  ['Body refused', COLLECTOR.get('body refused')],
+  ['Body rejected', COLLECTOR.get('body rejected')],
 ] as const) {
   test(`the reference has exactly the log fields of "${heading}"`, () => {
     const fields = [...known!].map((field) => field.replace(/^failed\..*/, 'failed.REASON'))
@@ -97,8 +97,8 @@ test('access logs, and no others, are of the class that only Logs Insights reads
 test('other statements about logs are true', () => {
   assert.ok(GUIDES.includes('`filter message = "record failed"`') && GUIDES.includes('by `record_id` and `reason`'))
   assert.deepEqual(PROCESSOR.get('record failed'), new Set(['record_id', 'reason']))
-  assert.ok(GUIDES.includes('at `body refused` in `CollectorFunctionLogs`, with its `reason`'))
-  assert.ok(COLLECTOR.get('body refused')?.has('reason'))
+  assert.ok(GUIDES.includes('at `body rejected` in `CollectorFunctionLogs`, with its `reason`'))
+  assert.ok(COLLECTOR.get('body rejected')?.has('reason'))
   assert.ok(GUIDES.includes('`StreamsAccessLogsIA`, where `resource` is the stream'))
   assert.ok(accessLogFields('StreamsAccessLogsIA').has('resource'))
 })

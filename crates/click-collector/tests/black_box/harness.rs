@@ -103,7 +103,7 @@ impl InvokeResult {
     #[track_caller]
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
         let count = |name: &str| self.summary()[name].as_u64().unwrap();
-        (count("attempts"), count("put"), count("failed"))
+        (count("kinesis_requests"), count("stored"), count("failed"))
     }
 }
 

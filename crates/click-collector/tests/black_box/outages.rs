@@ -10,7 +10,7 @@ use crate::harness::{STORED, collector, invoke, request, rest};
 use crate::kinesis::{Kinesis, KinesisResponse, THROTTLED};
 
 const LATER: &str = "not all records are stored: send the body again later";
-const NOT_SET_UP: &str = "not all records are stored: the collector or its stream is not set up well";
+const PERMANENT: &str = "not all records are stored: a retry fails, too; the collector's log has the cause";
 
 fn three() -> Value {
     rest("POST", r#"[{"id":0},{"id":1},{"id":2}]"#)
@@ -61,7 +61,7 @@ async fn permanent_errors_are_not_retried() {
         let kinesis = Kinesis::always(KinesisResponse::Refuse(status, code)).await;
         let mut function = collector(&kinesis, &[]).await;
         let result = invoke(&mut function, &three()).await;
-        assert_eq!(result.http(), (500, trouble(NOT_SET_UP, 0, 3).as_str()), "{code}");
+        assert_eq!(result.http(), (500, trouble(PERMANENT, 0, 3).as_str()), "{code}");
         assert_eq!((result.counts(), &result.summary()["kinesis_error"]), ((1, 0, 3), &json!(code)));
         assert_eq!(kinesis.sizes(), [3], "{code}");
     }
@@ -192,7 +192,7 @@ async fn missing_credentials_are_not_retried() {
     let none = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_EC2_METADATA_DISABLED", "true")];
     let mut function = collector(&kinesis, &none).await;
     let result = invoke(&mut function, &three()).await;
-    assert_eq!(result.http(), (500, trouble(NOT_SET_UP, 0, 3).as_str()));
+    assert_eq!(result.http(), (500, trouble(PERMANENT, 0, 3).as_str()));
     assert_eq!((result.counts(), &result.summary()["kinesis_error"]), ((1, 0, 3), &json!("request")));
 }
 

@@ -19,7 +19,10 @@ async fn messages_are_stored_together() {
     assert_eq!(kinesis.sizes(), [4]);
     assert_eq!(kinesis.lines(), ["a", "b", "c", "d"].map(|id| format!("{{\"id\":\"{id}\"}}\n")));
     let summary = result.summary();
-    assert_eq!((&summary["messages"], &summary["messages_failed"], &summary["put"]), (&json!(4), &json!(0), &json!(4)));
+    assert_eq!(
+        (&summary["messages"], &summary["messages_failed"], &summary["stored"]),
+        (&json!(4), &json!(0), &json!(4))
+    );
     assert_eq!(summary.get("status"), None);
 }
 
@@ -53,11 +56,11 @@ async fn an_invalid_body_fails_alone() {
     let logged: Vec<(&Value, &Value)> = result
         .logs
         .iter()
-        .filter(|line| line["message"] == "body refused")
+        .filter(|line| line["message"] == "body rejected")
         .map(|line| (&line["message_id"], &line["reason"]))
         .collect();
     assert_eq!(logged, [(&json!("m1"), &json!("not_json")), (&json!("m2"), &json!("not_an_object"))]);
-    assert_eq!((&result.summary()["refused"], &result.summary()["messages_failed"]), (&json!(2), &json!(2)));
+    assert_eq!((&result.summary()["rejected"], &result.summary()["messages_failed"]), (&json!(2), &json!(2)));
 }
 
 #[tokio::test]

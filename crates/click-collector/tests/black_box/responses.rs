@@ -71,7 +71,7 @@ async fn the_most_objects_with_the_longest_names_are_stored() {
     let result = invoke(&mut function, &rest("POST", body)).await;
     assert_eq!((result.http(), result.counts()), ((200, STORED), (20, 10_000, 0)));
     let bytes: usize = kinesis.stored().iter().map(|(key, data)| key.len() + data.len()).sum();
-    assert_eq!(result.summary()["put_bytes"], bytes);
+    assert_eq!(result.summary()["stored_bytes"], bytes);
 }
 
 #[tokio::test]
@@ -105,9 +105,9 @@ async fn a_rejected_body_is_never_sent_to_kinesis() {
     for (event, status, body) in [
         (rest("OPTIONS", Value::Null), 200, String::new()),
         (http("OPTIONS", "", false), 200, String::new()),
-        (rest("GET", Value::Null), 405, message("send POST")),
-        (rest("PUT", ORDER), 405, message("send POST")),
-        (http("DELETE", "", false), 405, message("send POST")),
+        (rest("GET", Value::Null), 405, message("the method is GET; accepted: POST")),
+        (rest("PUT", ORDER), 405, message("the method is PUT; accepted: POST")),
+        (http("DELETE", "", false), 405, message("the method is DELETE; accepted: POST")),
         (rest("POST", Value::Null), 400, no_json.clone()),
         (rest("POST", "id=1&name=Ada"), 400, no_json.clone()),
         (http("POST", &STANDARD.encode(b"{\"id\":\"\xff\"}"), true), 400, no_json),
@@ -161,6 +161,9 @@ async fn only_pages_of_allowed_origins_may_send() {
         let InvokeResult { response, .. } = invoke(&mut function, &event).await;
         let headers = &response["headers"];
         assert_eq!((&response["statusCode"], &headers["Vary"]), (&json!(status), &json!("Origin")), "{response}");
+        let error = origin.filter(|_| status == 403).map(|origin| format!("the origin {origin} is not allowed"));
+        let body = error.map_or_else(|| STORED.to_owned(), |error| json!({ "message": error }).to_string());
+        assert_eq!(response["body"], body);
         let readable = origin.filter(|_| status == 200);
         assert_eq!(headers["Access-Control-Allow-Origin"], json!(readable), "{response}");
     }

@@ -43,7 +43,7 @@ async fn a_request_gets_a_response_long_before_a_far_deadline() {
         let kinesis = Kinesis::always(response).await;
         let (response, report) = handled(&kinesis, request_timeout, &rest("POST", r#"{"id":0}"#)).await;
         assert_eq!((&response["statusCode"], report.status), (&json!(503), Some(503)));
-        assert_eq!((report.failed, report.calls, report.kinesis_error.as_deref()), (1, 1, Some("deadline")));
+        assert_eq!((report.failed, report.kinesis_requests, report.kinesis_error.as_deref()), (1, 1, Some("deadline")));
     }
 }
 
@@ -51,6 +51,6 @@ async fn a_request_gets_a_response_long_before_a_far_deadline() {
 async fn messages_may_take_until_the_deadline() {
     let kinesis = Kinesis::always(KinesisResponse::Store).await;
     let (response, report) = handled(&kinesis, Duration::ZERO, &messages(&[r#"{"id":0}"#])).await;
-    assert_eq!((response, report.failed, report.calls), (json!({"batchItemFailures": []}), 0, 1));
+    assert_eq!((response, report.failed, report.kinesis_requests), (json!({"batchItemFailures": []}), 0, 1));
     assert_eq!(kinesis.sizes(), [1]);
 }

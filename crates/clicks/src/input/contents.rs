@@ -18,7 +18,7 @@ use firehose_model::event::{Event, OversizedRecord, encode};
 use firehose_model::excerpt::excerpt;
 use firehose_model::fields::Fields;
 use firehose_model::source::{SourceType, decoded_bytes};
-use firehose_model::values::{Found, Piece, Values};
+use firehose_model::values::{Piece, PieceKind, Values};
 
 const PREVIEW_CHARS: usize = 40;
 
@@ -58,7 +58,7 @@ impl Contents {
         let Some(content) = content else {
             let found = match pieces.first() {
                 None => return Err(UsageError(format!("{name} is empty; {ACCEPTED}"))),
-                Some(Piece { found: Found::TooLong, .. }) => {
+                Some(Piece { kind: PieceKind::TooLong, .. }) => {
                     format!("a line or a value of more than {MAX_VALUE_BYTES} bytes")
                 }
                 Some(piece) => describe(&piece.bytes),
@@ -70,15 +70,15 @@ impl Contents {
 
     fn add(&mut self, piece: &Piece, is_first_object: bool) -> Result<(), UsageError> {
         let json = piece.bytes.trim_ascii_start();
-        let usable = match (piece.found, self.content) {
-            (Found::Other, _) => Err(Unusable::NotJson),
-            (Found::TooLong, _) => Err(Unusable::TooLong),
-            (Found::Value, Content::Records) => self.record(encode(json)),
-            (Found::Value, Content::ErrorRecords) => match ErrorRecord::parse(json) {
+        let usable = match (piece.kind, self.content) {
+            (PieceKind::Other, _) => Err(Unusable::NotJson),
+            (PieceKind::TooLong, _) => Err(Unusable::TooLong),
+            (PieceKind::Value, Content::Records) => self.record(encode(json)),
+            (PieceKind::Value, Content::ErrorRecords) => match ErrorRecord::parse(json) {
                 Ok(record) => self.record(record.raw_data.into_owned()),
                 Err(_) => Err(Unusable::NoErrorRecord),
             },
-            (Found::Value, Content::Events) => self.event(piece),
+            (PieceKind::Value, Content::Events) => self.event(piece),
         };
         match usable {
             Ok(Some(item)) => self.items.push_back(item),

@@ -142,40 +142,6 @@ fn the_journal_is_in_the_users_state_folder() {
     exit.refuses(2, "neither XDG_STATE_HOME nor HOME is set; name the journal (`--journal FILE`)\n");
 }
 
-/// A new journal beside the old one would put the records twice.
-#[test]
-fn a_journal_by_its_former_name_stops_redrive_until_it_is_renamed() {
-    let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
-    let run = |arguments: &[&str]| {
-        let endpoint = firehose.url();
-        let defaults = ["errors", "--stream", "clicks", "--json", "--endpoint", &endpoint];
-        Exit::from(redrive.bare_command(&[&defaults, arguments].concat()).output().unwrap())
-    };
-    run(&[]).comes_to(0, &json!({ "found": 1, "selected": 1, "put": 1 }));
-    let folder = redrive.folder.path().join(".local/state/clicks/redrive");
-    let path = |extension: &str| folder.join(format!("{}.{extension}", firehose.target()));
-    for extension in ["", ".commits"] {
-        fs::rename(path(&format!("journal{extension}")), path(&format!("ledger{extension}"))).unwrap();
-    }
-    redrive.write("a", all(["a", "b"]));
-    let [old, new] = ["ledger", "journal"].map(|extension| path(extension).display().to_string());
-    let commands = format!("mv '{old}' '{new}' && mv '{old}.commits' '{new}.commits'");
-    let message =
-        format!("error: the journal has its former name: {old}; to continue with it, rename it: {commands}\n");
-    for arguments in [&[][..], &["--dry-run"]] {
-        run(arguments).refuses(2, &message);
-    }
-    assert_eq!((firehose.calls().len(), path("journal").exists()), (1, false));
-    // A missing journal is an error of its own, which its commit count detects.
-    fs::rename(path("ledger"), path("elsewhere")).unwrap();
-    run(&[]).refuses(2, &format!("rename it: mv '{old}.commits' '{new}.commits'\n"));
-    fs::rename(path("elsewhere"), path("ledger")).unwrap();
-
-    assert!(Command::new("sh").args(["-c", &commands]).status().unwrap().success());
-    run(&[]).comes_to(0, &json!({ "found": 2, "put_before": 1, "selected": 1, "put": 1 }));
-    assert_eq!(firehose.texts(), ["a", "b"]);
-}
-
 /// Firehose writes an object once, so its records can't have failed again.
 #[test]
 fn a_copy_of_an_object_is_no_newer_than_the_first() {

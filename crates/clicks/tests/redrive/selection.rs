@@ -88,10 +88,7 @@ fn a_dry_run_reports_what_would_be_put() {
         json!({ "over_thirty_days": 2, "over_an_hour": 1, "over_a_day": 1, "over_seven_days": 1, "up_to_an_hour": 1 })
     );
     assert_eq!(report["selected_by_function"], json!({ "arn:f": 6 }));
-    assert_eq!(
-        (&report["dry_run"], &report["calls"], &report["copied_aside"]),
-        (&json!(true), &json!(0), &json!(null))
-    );
+    assert_eq!((&report["dry_run"], &report["calls"], &report["quarantine"]), (&json!(true), &json!(0), &json!(null)));
     let message = format!("/b, line 2, byte {}: not a JSON object\n", good.len());
     assert!(exit.stderr.contains(&message), "{}", exit.stderr);
     assert!(!redrive.folder.path().join("state").exists());

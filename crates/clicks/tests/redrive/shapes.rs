@@ -143,7 +143,7 @@ fn corrupt_lines_are_quarantined_once_and_the_rest_is_put() {
     let exit = redrive.run(&firehose, &[], 1, &numbers);
     exit.reports(&messages.iter().map(String::as_str).collect::<Vec<_>>());
     exit.objects(&json!({ "found": 1, "done": 1 }));
-    assert_eq!(exit.report()["copied_aside"], "state/journal.corrupt.jsonl");
+    assert_eq!(exit.report()["quarantine"], "state/journal.corrupt.jsonl");
     let stored = firehose.stored();
     assert_eq!((stored.len(), stored[5].as_slice(), stored[6].len()), (7, &b"good"[..], 1_024_000));
     let copies = fs::read_to_string(redrive.quarantine()).unwrap();

@@ -52,10 +52,10 @@ fn pieces(text: &[u8]) -> Vec<Piece> {
 fn shown(text: &str) -> Vec<String> {
     let shown = |piece: Piece| {
         let bytes = String::from_utf8(piece.bytes).unwrap();
-        match piece.found {
-            Found::Value => format!("{} {bytes}", piece.offset),
-            Found::Other => format!("{} <{bytes}>", piece.offset),
-            Found::TooLong => format!("{} <{}…>", piece.offset, &bytes[..bytes.len().min(20)]),
+        match piece.kind {
+            PieceKind::Value => format!("{} {bytes}", piece.offset),
+            PieceKind::Other => format!("{} <{bytes}>", piece.offset),
+            PieceKind::TooLong => format!("{} <{}…>", piece.offset, &bytes[..bytes.len().min(20)]),
         }
     };
     pieces(text.as_bytes()).into_iter().map(shown).collect()
@@ -127,7 +127,8 @@ fn no_byte_between_two_objects_loses_one() {
     for byte in 0..=u8::MAX {
         for [one, two] in [["{}", "{}"], [r#"{"a":{"b":"{"}}"#, r#"{ "c":[{}] }"#], [r#"{"rawData":"e30="}"#; 2]] {
             let text = [one.as_bytes(), &[byte], two.as_bytes()].concat();
-            let values = pieces(&text).into_iter().filter(|piece| piece.found == Found::Value).map(|piece| piece.bytes);
+            let values =
+                pieces(&text).into_iter().filter(|piece| piece.kind == PieceKind::Value).map(|piece| piece.bytes);
             let objects: Vec<Vec<u8>> =
                 values.map(|value| value.trim_ascii().to_vec()).filter(|value| value[0] == b'{').collect();
             assert_eq!(objects, [one.as_bytes(), two.as_bytes()], "{}", text.escape_ascii());
@@ -146,7 +147,7 @@ fn a_truncated_object_does_not_affect_the_next() {
         for separator in ["", "\n"] {
             let objects: Vec<Vec<u8>> = pieces(format!("{error}{broken}{separator}{error}{error}").as_bytes())
                 .into_iter()
-                .filter(|piece| piece.found == Found::Value)
+                .filter(|piece| piece.kind == PieceKind::Value)
                 .map(|piece| piece.bytes)
                 .collect();
             let follows_colon = separator.is_empty() && broken.trim_end().ends_with("\":");
@@ -158,8 +159,8 @@ fn a_truncated_object_does_not_affect_the_next() {
 
 #[test]
 fn a_value_that_is_not_utf_8_is_a_piece() {
-    let found: Vec<_> = pieces(b"{\"a\":\"\xff\"}{}").into_iter().map(|piece| (piece.found, piece.offset)).collect();
-    assert_eq!(found, [(Found::Other, 0), (Found::Value, 9)]);
+    let found: Vec<_> = pieces(b"{\"a\":\"\xff\"}{}").into_iter().map(|piece| (piece.kind, piece.offset)).collect();
+    assert_eq!(found, [(PieceKind::Other, 0), (PieceKind::Value, 9)]);
     assert_eq!(pieces(b"\x00\xff\xfe{}").len(), 2);
 }
 
@@ -189,7 +190,7 @@ fn a_value_that_is_too_long_does_not_affect_the_next() {
         let start = &value[..value.len().min(MOST_BYTES)];
         let [first, long, last] = &found[..] else { panic!("{} pieces for {}", found.len(), &value[..20]) };
         assert_eq!((first.bytes.as_slice(), last.bytes.as_slice()), (&b"{}"[..], &b"{\"b\":1}"[..]));
-        assert_eq!((long.found, long.offset), (Found::TooLong, 2), "{}", &value[..20]);
+        assert_eq!((long.kind, long.offset), (PieceKind::TooLong, 2), "{}", &value[..20]);
         assert!(long.bytes == start.as_bytes());
     }
 }
@@ -280,7 +281,7 @@ proptest! {
         prop_assert_eq!(kept, expected);
         for piece in found {
             prop_assert!(text.as_bytes()[usize::try_from(piece.offset).unwrap()..].starts_with(piece.bytes.trim_ascii_start()));
-            prop_assert!(piece.found != Found::Value || serde_json::from_slice::<Value>(&piece.bytes).is_ok());
+            prop_assert!(piece.kind != PieceKind::Value || serde_json::from_slice::<Value>(&piece.bytes).is_ok());
         }
     }
 }

@@ -57,23 +57,23 @@ impl Session {
         }
         while !batch.is_empty() {
             let start = self.limiter.reserve(weight_of(&batch));
-            self.stop.unless_requested(sleep_until(start)).await.ok_or(Halt::Interrupted)?;
+            self.interrupts.unless_requested(sleep_until(start)).await.ok_or(Halt::Interrupted)?;
             batch = self.call(batch).await?;
         }
         Ok(())
     }
 
     async fn put(&self, batch: &[Selected]) -> PutOutcome {
-        let mut stop = self.stop.clone();
+        let mut interrupts = self.interrupts.clone();
         let mut put = Box::pin(self.target.put(batch.iter().map(|selected| selected.record.clone())));
         tokio::select! {
             outcome = &mut put => return outcome,
-            () = stop.requested(1) => {}
+            () = interrupts.requested(1) => {}
         }
         tracing::info!("interrupted: the call in flight is finished first; interrupt again to abort it");
         tokio::select! {
             outcome = put => outcome,
-            () = stop.requested(2) => PutOutcome::Unknown("interrupted".to_owned()),
+            () = interrupts.requested(2) => PutOutcome::Unknown("interrupted".to_owned()),
         }
     }
 
@@ -119,7 +119,7 @@ impl Session {
             let why = why.unwrap_or_else(|| "it gives no reason".to_owned());
             return Err(RedriveError::Failed(format!("the service refuses records, after retries: {why}")).into());
         };
-        self.stop.unless_requested(sleep(delay)).await.ok_or(Halt::Interrupted)?;
+        self.interrupts.unless_requested(sleep(delay)).await.ok_or(Halt::Interrupted)?;
         Ok(refused)
     }
 
@@ -135,10 +135,10 @@ impl Session {
             counted(batch.len() as u64, "record was", "records were")
         ));
         self.unanswered += 1;
-        if self.unanswered >= MAX_UNANSWERED && !self.stop.is_requested() {
+        if self.unanswered >= MAX_UNANSWERED && !self.interrupts.is_requested() {
             return Err(RedriveError::Failed(format!("no response from {}: {why}", self.target.service.name)).into());
         }
-        self.stop.unless_requested(sleep(UNANSWERED.delay(self.unanswered))).await.ok_or(Halt::Interrupted)
+        self.interrupts.unless_requested(sleep(UNANSWERED.delay(self.unanswered))).await.ok_or(Halt::Interrupted)
     }
 }
 

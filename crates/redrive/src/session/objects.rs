@@ -8,7 +8,7 @@ use state_file::QuarantinedLine;
 use super::{Halt, Session};
 use crate::error::RedriveError;
 use crate::journal::{Identity, firehose_name};
-use crate::lines::{self, Chunk, CorruptPiece, classify};
+use crate::lines::{self, Chunk, CorruptPiece, End, classify};
 use crate::record::Corrupt;
 use crate::{now_ms, warn};
 
@@ -27,23 +27,23 @@ impl Session {
         let place = self.bucket.place_of_object(&candidate.object);
         let is_new = candidate.state.is_new && firehose_name(&place).is_none();
         let before = self.report.records.put_before;
-        let last = self.read(index, &place).await?;
+        let end = self.read(index, &place).await?;
         let known = self.report.records.put_before - before;
         if is_new && known > 0 {
             warn(&format!(
                 "{place}: {known} of its lines are those of an object of the same name, and are not put again"
             ));
         }
-        match last {
-            Chunk::Pieces(_) | Chunk::End => {
+        match end {
+            End::Complete => {
                 self.objects[index].read = true;
                 return self.finish(index).await;
             }
-            Chunk::Foreign => {
+            End::Foreign => {
                 self.report.objects.foreign += 1;
                 warn(&format!("{place}: not an error object; it is left as it is"));
             }
-            Chunk::Unreadable(cause) => {
+            End::Unreadable(cause) => {
                 self.report.objects.unreadable += 1;
                 warn(&format!("{place}: could not read it to its end: {cause}"));
             }
@@ -52,18 +52,18 @@ impl Session {
         Ok(())
     }
 
-    async fn read(&mut self, index: usize, place: &str) -> Result<Chunk, Halt> {
+    async fn read(&mut self, index: usize, place: &str) -> Result<End, Halt> {
         let mut identity = Identity::of(place);
         let count = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&count);
         let add = move |bytes| _ = counted.fetch_add(bytes, Ordering::Relaxed);
         let mut chunks = lines::read(self.bucket.read(&self.objects[index].object, add));
         loop {
-            let chunk = self.stop.unless_requested(chunks.recv()).await.ok_or(Halt::Interrupted)?;
+            let chunk = self.interrupts.unless_requested(chunks.recv()).await.ok_or(Halt::Interrupted)?;
             let pieces = match chunk {
                 Some(Chunk::Pieces(pieces)) => pieces,
-                Some(last) => return Ok(last),
-                None => return Ok(Chunk::Unreadable("its reader has failed".to_owned())),
+                Some(Chunk::End(end)) => return Ok(end),
+                None => return Ok(End::Unreadable("its reader has failed".to_owned())),
             };
             let (records, corrupt) = classify(pieces, &mut identity, |data| self.target.check_size(data));
             // The stream accepts such a record once its limit is raised, and then the object has to be read again.

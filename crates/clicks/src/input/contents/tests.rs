@@ -244,7 +244,7 @@ proptest::proptest! {
     ) {
         let text = format!("{{\"rawData\":\"\"}}\n{}", lines.join("\n"));
         let values = Values::open(text.as_bytes(), usize::MAX - 1).unwrap().map(Result::unwrap);
-        let records = values.filter(|piece| piece.found == Found::Value).filter_map(|piece| {
+        let records = values.filter(|piece| piece.kind == PieceKind::Value).filter_map(|piece| {
             let record = ErrorRecord::parse(piece.bytes.trim_ascii_start()).ok()?;
             Some(Item::Record(record.raw_data.into_owned()))
         });
