@@ -11,6 +11,7 @@ mod edge;
 mod error;
 mod examples;
 mod flush;
+mod function_command;
 mod input;
 mod interrupts;
 mod listen;

@@ -5,21 +5,23 @@ mod options;
 mod report;
 mod session;
 
+use std::env;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use anyhow::Context;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
+use runtime_api::FunctionSettings;
 use tokio::sync::mpsc;
 
 use self::feed::{Fed, feed};
 use self::report::Report;
 use self::session::Session;
 use crate::error::UsageError;
+use crate::function_command;
 use crate::input::{self, Contents, Input};
 use crate::output::{self, Output};
 use crate::packages::{self, PROCESSOR};
@@ -59,7 +61,7 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     let (local, service) = start_service(&options, responses).await?;
 
     let progress = Bar::new(inputs.iter().map(Input::bytes).sum());
-    tracing::info!("running {}", function.display());
+    tracing::info!("running {}", function.command.display());
     tracing::info!("writing to {}", output.folder.display());
     let limits = Limits::new(options.buffer_mb, options.buffer_records as usize);
     let mut batches = feed(inputs, source_type, limits, progress.0.clone());
@@ -77,23 +79,23 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     }
 }
 
-fn named_function(path: &Path) -> Result<PathBuf, UsageError> {
-    let refused = || UsageError(format!("`--function {}` is not an executable file", path.display()));
-    packages::executable_at(path).ok_or_else(refused)
+fn named_function(command: &str) -> Result<FunctionSettings, UsageError> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    function_command::parse("`--function`", command, &|word| function_command::executable(word, &path))
 }
 
 /// Without a named function, that of this project, unless an interrupt stops its build.
 async fn function_or_interrupt(
-    named: Option<PathBuf>,
+    named: Option<FunctionSettings>,
     interrupt: Pin<&mut impl Future<Output = ()>>,
-) -> anyhow::Result<Option<PathBuf>> {
+) -> anyhow::Result<Option<FunctionSettings>> {
     if named.is_some() {
         return Ok(named);
     }
     tokio::select! {
         biased;
         () = interrupt => Ok(None),
-        found = packages::executable_of(PROCESSOR) => Ok(Some(found?)),
+        found = packages::executable_of(PROCESSOR) => Ok(Some(FunctionSettings::new(found?))),
     }
 }
 

@@ -32,10 +32,13 @@ pub(crate) struct Replay {
     #[arg(required = true, value_name = "FILE|DIR")]
     pub(super) inputs: Vec<PathBuf>,
 
-    /// The function's executable [default: the click processor: in a clone it is built when needed, otherwise it is click-processor
-    /// beside `clicks` or in PATH]
-    #[arg(long, value_name = "PATH", help_heading = "Function")]
-    pub(super) function: Option<PathBuf>,
+    /// The function's command, a Lambda runtime client in any language [default: the click processor: in a clone it is built when
+    /// needed, otherwise it is click-processor beside `clicks` or in PATH]
+    ///
+    /// Quotes are as in a shell. A command without a `/` is searched in this PATH. The function itself has Lambda's PATH, or that of
+    /// `--env PATH=…`.
+    #[arg(long, value_name = "COMMAND", help_heading = "Function")]
+    pub(super) function: Option<String>,
 
     /// The service's base URL [default: a local service, which is started]
     #[arg(long, value_name = "URL", help_heading = "Service")]

@@ -1,7 +1,6 @@
 //! One function, its events, and the outcomes of their records.
 
 use std::env;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -41,14 +40,14 @@ pub(super) struct Session {
 impl Session {
     pub(super) async fn start(
         options: Replay,
-        function: PathBuf,
+        function: FunctionSettings,
         service: &str,
         output: Output,
         progress: Bar,
     ) -> anyhow::Result<Self> {
         let function_name = PROCESSOR.name.to_owned();
         let timeout = Duration::from_secs(options.timeout_seconds);
-        let mut settings = FunctionSettings { function_name, timeout, ..FunctionSettings::new(function) };
+        let mut settings = FunctionSettings { function_name, timeout, ..function };
         settings.env.extend(packages::of_service(service));
         // The last value of a variable wins.
         settings.env.extend(packages::inherited(env::vars_os()));

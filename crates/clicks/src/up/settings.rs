@@ -13,6 +13,7 @@ use std::{env, fs};
 use super::options::{File, Host, PipelineOptions, Port, StreamOptions};
 use crate::edge::IngestionPaths;
 use crate::error::UsageError;
+use crate::function_command;
 use crate::packages;
 use crate::site::{Pages, ServiceAddress};
 use crate::up::options::Whole;
@@ -64,7 +65,7 @@ pub(crate) fn functions_of(config: Option<&Path>, entries: &[String]) -> Result<
         return invalid(&format!("`--config {}`", path.display()), format_args!("found {table}; {accepted}"));
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    functions::mapped(file, entries, &|word| function::executable(word, &path))
+    functions::mapped(file, entries, &|word| function_command::executable(word, &path))
 }
 
 fn invalid<T>(option: &str, problem: impl Display) -> Result<T, UsageError> {
@@ -90,7 +91,7 @@ impl Settings {
             env: packages::inherited(env::vars_os()),
             collector_env: packages::inherited_by_collector(env::vars_os()),
             pages: packages::workspace().map_or(Pages::Embedded, |workspace| Pages::Folder(workspace.join("web"))),
-            executable: &|word| function::executable(word, &path),
+            executable: &|word| function_command::executable(word, &path),
         };
         let file = config.zip(file.as_ref());
         let settings = Self::from_options(pipeline, stream, file, &context)?;

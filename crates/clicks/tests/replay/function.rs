@@ -49,13 +49,14 @@ fn a_function_is_an_executable_file() {
     let replay = Replay::of(&[("clicks", "{}\n")]);
     for path in ["no/such/file", "in", "in/clicks", "stand-in-function"] {
         let mut command = replay.bare_command(&["in", "--out", "out", "--function", path]);
-        let message = format!("`--function {path}` is not an executable file");
+        let message =
+            format!("`--function`: found `{path}`, which is not an executable file; accepted is one, by its path");
         Exit::from(command.output().unwrap()).refuses(2, &message);
         assert!(!replay.out().exists());
     }
     // Relative to where `clicks` is, whatever finds it later.
     std::os::unix::fs::symlink(stand_in(), replay.folder.path().join("bootstrap")).unwrap();
-    let mut command = replay.bare_command(&["in", "--json", "--out", "out", "--function", "bootstrap"]);
+    let mut command = replay.bare_command(&["in", "--json", "--out", "out", "--function", "./bootstrap 'an argument'"]);
     let exit = Exit::from(command.output().unwrap());
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     assert!(exit.stderr.starts_with("running /"), "{}", exit.stderr);

@@ -36,7 +36,22 @@ struct BatchLog {
 }
 
 /// The log lines that name a record, by its id.
-pub(super) type RecordLines = HashMap<String, Vec<String>>;
+pub(super) type RecordLines = HashMap<String, RecordLog>;
+
+#[derive(Debug, Default)]
+pub(super) struct RecordLog {
+    lines: Vec<String>,
+    reason: Option<(Member, String)>,
+}
+
+/// The member of a log line that has the reason: the first of these counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Member {
+    Reason,
+    Error,
+    ErrorMessage,
+    Message,
+}
 
 impl Batch {
     pub(super) fn new(number: u64, started_ms: i64, records: usize, function: Option<String>) -> Self {
@@ -59,12 +74,12 @@ impl Batch {
 
     /// The lines of the last attempt that name a record.
     pub(super) fn lines_about(&self, record_id: &str) -> Vec<String> {
-        self.log().lines.get(record_id).cloned().unwrap_or_default()
+        self.log().lines.get(record_id).map(|log| log.lines.clone()).unwrap_or_default()
     }
 
     /// What the function has logged of a record.
     pub(super) fn reason_of(&self, record_id: &str) -> Option<Arc<str>> {
-        self.log().lines.get(record_id).and_then(|lines| reason(lines)).map(Arc::from)
+        self.log().lines.get(record_id)?.reason.as_ref().map(|(_, reason)| Arc::from(reason.as_str()))
     }
 
     /// Why the last attempt failed.
@@ -75,9 +90,11 @@ impl Batch {
     pub(super) fn bytes(&self) -> usize {
         let log = self.log();
         let attempts: usize = log.attempts.iter().map(|attempt| attempt.bytes()).sum();
-        let lines: usize =
-            log.lines.iter().map(|(id, lines)| size_of::<RecordLines>() + id.len() + bytes_of(lines)).sum();
-        size_of::<Self>() + attempts + lines
+        let lines = log.lines.iter().map(|(id, log)| {
+            let reason = log.reason.as_ref().map_or(0, |(_, reason)| reason.len());
+            size_of::<(String, RecordLog)>() + id.len() + bytes_of(&log.lines) + reason
+        });
+        size_of::<Self>() + attempts + lines.sum::<usize>()
     }
 
     /// Forgets the attempts and their log lines.
@@ -100,16 +117,24 @@ pub(super) fn lines_about(lines: &[String], record_ids: &HashSet<&str>) -> Recor
     let mut bytes = 0;
     for line in lines.iter().filter(|line| !is_metrics_line(line)) {
         let words = line.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+        // A line with a stack trace is long: the excerpt of it is no JSON any more.
+        let mut reason = None;
         for id in words.filter(|word| record_ids.contains(word)) {
-            let lines = found.entry(id.to_owned()).or_default();
-            if lines.len() < LINES_OF_RECORD && bytes < RECORD_LINES_BYTES {
+            let log = found.entry(id.to_owned()).or_default();
+            if log.lines.len() < LINES_OF_RECORD && bytes < RECORD_LINES_BYTES {
+                let reason = reason.get_or_insert_with(|| reason_in(line)).as_ref();
+                if let Some((member, reason)) = reason
+                    && log.reason.as_ref().is_none_or(|(earlier, _)| member < earlier)
+                {
+                    log.reason = Some((*member, reason.clone()));
+                }
                 let line = excerpt(line, LINE_CHARS);
                 bytes += id.len() + line.len();
-                lines.push(line);
+                log.lines.push(line);
             }
         }
     }
-    found.retain(|_, lines| !lines.is_empty());
+    found.retain(|_, log| !log.lines.is_empty());
     found
 }
 
@@ -118,14 +143,23 @@ const FAILURE_LEVELS: [&str; 5] = ["warn", "warning", "error", "critical", "fata
 /// In those of pino and bunyan, 40 is a warning (getpino.io, "API", "logger.levels").
 const FAILURE_LEVEL: f64 = 40.0;
 
-/// A log line in JSON has a reason, as those of the click processor and of `firehose_transform`; an error; or a message with a level. Text
-/// that is no JSON may say anything of a record.
-fn reason(lines: &[String]) -> Option<String> {
-    let lines: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let first = |member: &str| lines.iter().find_map(|line| line.get(member)?.as_str());
-    let message = || lines.iter().filter(|line| is_failure(line)).find_map(|line| line.get("message")?.as_str());
-    let reason = first("reason").or_else(|| first("error")).or_else(message);
-    reason.map(|reason| excerpt(reason, REASON_CHARS))
+/// A log line in JSON has a reason, as those of the click processor and of `firehose_transform`; an error; an exception, as those of AWS's
+/// runtimes for Python and Node.js (`errorType`, `errorMessage`); or a message with a level. Text that is no JSON may say anything of a
+/// record.
+fn reason_in(line: &str) -> Option<(Member, String)> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let text = |member: &str| line.get(member)?.as_str();
+    let (member, reason) = if let Some(reason) = text("reason") {
+        (Member::Reason, reason.to_owned())
+    } else if let Some(error) = text("error") {
+        (Member::Error, error.to_owned())
+    } else if let Some(message) = text("errorMessage") {
+        let kind = text("errorType").map(|kind| format!("{kind}: ")).unwrap_or_default();
+        (Member::ErrorMessage, format!("{kind}{message}"))
+    } else {
+        (Member::Message, text("message").filter(|_| is_failure(&line))?.to_owned())
+    };
+    Some((member, excerpt(&reason, REASON_CHARS)))
 }
 
 fn is_failure(line: &Value) -> bool {

@@ -1,8 +1,7 @@
 //! The functions: that of a stream, and the collector. Each has a command and an environment.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -10,7 +9,8 @@ use runtime_api::FunctionSettings;
 
 use super::{Found, Layers, SettingsContext, invalid};
 use crate::error::UsageError;
-use crate::packages::{self, COLLECTOR, PROCESSOR};
+use crate::function_command;
+use crate::packages::{COLLECTOR, PROCESSOR};
 use crate::up::options::{LogFormat, PipelineOptions, StreamName, StreamOptions, Whole};
 use local_firehose::control::FunctionMap;
 use local_firehose::stream::{Source, StreamSettings};
@@ -51,7 +51,7 @@ pub(super) fn from_options(
         (text, None) if text.trim().is_empty() => {
             return invalid(&found.option, "found no command; accepted is a command, or `none` for no function");
         }
-        (text, None) => unnamed(command(&found.option, text, context.executable)?),
+        (text, None) => unnamed(function_command::parse(&found.option, text, context.executable)?),
     };
     let timeout = layers.value(|options| options.timeout_seconds);
     Ok(Some(FunctionSettings {
@@ -93,7 +93,7 @@ pub(super) fn collector(
     };
     let field = data_stream.partition_key_field.clone();
     let function = match layers.find("collector", |options| options.collector.as_deref()) {
-        Some(found) => self::command(&found.option, found.value, context.executable)?,
+        Some(found) => function_command::parse(&found.option, found.value, context.executable)?,
         None => FunctionSettings::new(PathBuf::new()),
     };
     let mut env: BTreeMap<String, String> = BTreeMap::new();
@@ -110,26 +110,6 @@ pub(super) fn collector(
             ..function
         },
     }))
-}
-
-/// `executable` finds the path of a command's first word.
-pub(super) fn command(
-    option: &str,
-    text: &str,
-    executable: &dyn Fn(&str) -> Option<PathBuf>,
-) -> Result<FunctionSettings, UsageError> {
-    let words = shell_words::split(text).or_else(|error| {
-        invalid(option, format_args!("found `{text}`; accepted is a command with quotes as in a shell: {error}"))
-    })?;
-    let [first, args @ ..] = &words[..] else {
-        return invalid(option, "found no command; accepted is a command");
-    };
-    let Some(executable) = executable(first) else {
-        let accepted = "accepted is one, by its path or by a name in PATH";
-        return invalid(option, format_args!("found `{first}`, which is not an executable file; {accepted}"));
-    };
-    let args = args.iter().map(OsString::from).collect();
-    Ok(FunctionSettings { args, ..FunctionSettings::new(executable) })
 }
 
 /// The inherited variables; over them, those of Lambda's logging configuration; over those, the function's own, and the option's.
@@ -153,46 +133,4 @@ fn environment(
     env.extend(own.iter().cloned());
     env.extend(layers.0.iter().rev().flat_map(|(_, options)| options.env.iter().cloned()));
     env.into_iter().collect()
-}
-
-/// Finds a command's first word as a shell does. The function itself has Lambda's PATH.
-pub(super) fn executable(word: &str, path: &OsStr) -> Option<PathBuf> {
-    if word.contains('/') {
-        return packages::executable_at(Path::new(word));
-    }
-    packages::in_path(word, path)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::env;
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn a_command_is_found_as_by_a_shell() {
-        let folder = tempfile::tempdir().unwrap();
-        for (file, mode) in [("first/function", 0o644), ("second/function", 0o755), ("third/function", 0o755)] {
-            let path = folder.path().join(file);
-            fs::create_dir(path.parent().unwrap()).unwrap();
-            fs::write(&path, "").unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        }
-        let in_folder = |name: &str| folder.path().join(name);
-        let path = env::join_paths(["none", "first", "second", "third"].map(in_folder)).unwrap();
-        let by_path = |name: &str| in_folder(name).into_os_string().into_string().unwrap();
-        for (word, found) in [
-            ("function".to_owned(), Some("second/function")),
-            (by_path("third/function"), Some("third/function")),
-            (by_path("first/function"), None),
-            (by_path("second"), None),
-            ("second/function".to_owned(), None),
-            ("second".to_owned(), None),
-            (String::new(), None),
-        ] {
-            assert_eq!(executable(&word, &path), found.map(in_folder), "{word}");
-        }
-    }
 }

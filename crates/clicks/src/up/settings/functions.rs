@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use runtime_api::FunctionSettings;
 
-use super::function::{self, NO_FUNCTION, OF_WORKSPACE};
+use super::function::{NO_FUNCTION, OF_WORKSPACE};
 use super::{invalid, table};
 use crate::error::UsageError;
+use crate::function_command;
 use crate::up::options::{File, FunctionOptions, Whole};
 use local_firehose::control::FunctionMap;
 
@@ -40,7 +41,7 @@ pub(super) fn mapped(
         let Some((name, command)) = entry.split_once('=') else {
             return invalid(OPTION, format_args!("found `{entry}`; accepted is NAME=COMMAND"));
         };
-        let function = function::command(OPTION, command, executable)?;
+        let function = function_command::parse(OPTION, command, executable)?;
         let timeout = Duration::from_secs(TIMEOUT_SECONDS.into());
         // Without the command, which may have a secret.
         all.push((name, format!("`--function-map {name}=…`"), FunctionSettings { timeout, ..function }));
@@ -64,7 +65,7 @@ fn of_table(
     executable: &dyn Fn(&str) -> Option<PathBuf>,
 ) -> Result<FunctionSettings, UsageError> {
     let FunctionOptions { command, directory, env, memory_mb, timeout_seconds } = options;
-    let function = function::command(&format!("`command` of {place}"), command, executable)?;
+    let function = function_command::parse(&format!("`command` of {place}"), command, executable)?;
     if let Some(found) = directory.as_ref().filter(|directory| !directory.is_dir()) {
         let problem = format!("found {}; accepted is a folder", found.display());
         return invalid(&format!("`directory` of {place}"), problem);

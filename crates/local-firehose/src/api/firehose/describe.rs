@@ -87,7 +87,8 @@ fn destination(definition: &Definition) -> Value {
     }
     // Seen of Firehose (LocalStack's snapshot of AWS, 2022-09).
     let partitioning = extended.get_mut("DynamicPartitioningConfiguration");
-    if let Some(partitioning) = partitioning.filter(|found| found["Enabled"] == true) {
+    if let Some(partitioning) = partitioning.filter(|found| found["Enabled"] == true && found["RetryOptions"].is_null())
+    {
         partitioning["RetryOptions"] = json!({ "DurationInSeconds": PARTITIONING_RETRY_SECONDS });
     }
     json!({

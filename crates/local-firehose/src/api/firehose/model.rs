@@ -40,8 +40,8 @@ const SUPPORTED: Supported = &[
     // What DescribeDeliveryStream returns without encryption and conversion.
     ("EncryptionConfiguration", &["NoEncryptionConfig"]),
     ("DataFormatConversionConfiguration", &["Enabled"]),
-    // Uploads are retried without an end.
-    ("DynamicPartitioningConfiguration", &["Enabled"]),
+    // The retries are described only: uploads are retried without an end.
+    ("DynamicPartitioningConfiguration", &["Enabled", "RetryOptions"]),
 ];
 const S3: [&str; 8] = [
     "BucketARN",

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -5,7 +6,7 @@ use serde_json::{Value, json};
 use super::entry::PAYLOAD_BYTES;
 use super::*;
 use crate::stream::attempt::{Attempt, InvocationError, InvocationSummary};
-use crate::stream::batch::RecordLines;
+use crate::stream::batch::{RecordLines, lines_about};
 use crate::stream::event::{Kind, ObjectSummary};
 use crate::stream::receipt::{Accepted, Receipt};
 use firehose_model::delivery::ErrorCode;
@@ -71,7 +72,10 @@ fn a_record_is_followed_from_its_arrival_to_its_object() {
 
     batch.add(
         Arc::default(),
-        RecordLines::from([(source[1].record_id.clone(), vec![r#"{"reason":"invalid_json"}"#.to_owned()])]),
+        lines_about(
+            &[format!(r#"{{"reason":"invalid_json","record_id":"{}"}}"#, source[1].record_id)],
+            &HashSet::from([source[1].record_id.as_str()]),
+        ),
     );
     let mut outcomes = records.outcomes(Some(&batch));
     outcomes.delivered(&receipts[0], Some(b"{\"a\":1,\"c\":3}\n"));

@@ -86,11 +86,13 @@ fn what_a_stream_does_is_described() {
 
 #[test]
 fn the_retries_of_dynamic_partitioning_are_described() {
-    let retry = json!({ "DurationInSeconds": 300 });
-    for (enabled, expected) in
-        [(true, json!({ "Enabled": true, "RetryOptions": retry })), (false, json!({ "Enabled": false }))]
-    {
-        let destination = json!({ "DynamicPartitioningConfiguration": { "Enabled": enabled } });
+    let retries = |seconds: u32| json!({ "Enabled": true, "RetryOptions": { "DurationInSeconds": seconds } });
+    for (given, expected) in [
+        (json!({ "Enabled": true }), retries(300)),
+        (retries(60), retries(60)),
+        (json!({ "Enabled": false }), json!({ "Enabled": false })),
+    ] {
+        let destination = json!({ "DynamicPartitioningConfiguration": given });
         let definition = Definition {
             name: "clicks".to_owned(),
             scope: Scope::default(),

@@ -139,10 +139,6 @@ fn a_member_that_is_not_supported_is_named() {
             with("DataFormatConversionConfiguration", json!({ "SchemaConfiguration": {} })),
             "ExtendedS3DestinationConfiguration.DataFormatConversionConfiguration.SchemaConfiguration",
         ),
-        (
-            with("DynamicPartitioningConfiguration", json!({ "RetryOptions": {} })),
-            "ExtendedS3DestinationConfiguration.DynamicPartitioningConfiguration.RetryOptions",
-        ),
     ] {
         let message = format!("{field}: is not supported by this local Firehose; accepted is a request without it");
         assert_eq!(refused("CreateDeliveryStream", &input), ApiError::invalid_argument(message), "{input}");
