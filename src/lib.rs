@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use config::{Config, OnLookupUnavailable, OnUnknownKey};
-use event::{InputEvent, InputEvents, LineFormat};
+use event::{InputEvent, InputEvents, LineFormat, RecordMetadata};
 use firehose_transform::{Diagnostic, Event, EventError, Invocation, Record, Response};
 use lookup::{Lookup, LookupResult, LookupResults, OwnedAttributes, ServiceClient, ServiceConnection, TlsError};
 
@@ -177,18 +177,19 @@ impl Processor {
         lines.clear();
         let max_bytes = response.remaining_bytes();
         let metadata = self.line_format.record_metadata(|| arrival_time(record), || record.id());
+        let metadata = metadata.as_ref().unwrap_or(RecordMetadata::NONE);
         let mut record_keys: Option<BTreeMap<&str, String>> = None;
         let mut count = 0;
         for (input, key) in inputs {
             let attributes = results.attributes(key).unwrap_or_else(|| self.unknown.view());
-            self.line_format.write(input, attributes, &metadata, max_bytes, lines);
+            self.line_format.write(input, attributes, metadata, max_bytes, lines);
             count += 1;
             if lines.len() > max_bytes {
                 return RecordOutcome::Failed(Reason::ResponseBudget);
             }
             // Firehose delivers a record as a whole under one prefix.
             if self.line_format.has_partition_keys() {
-                match self.line_format.partition_keys(input, attributes, &metadata) {
+                match self.line_format.partition_keys(input, attributes, metadata) {
                     Some(keys) if record_keys.as_ref().is_none_or(|known| *known == keys) => record_keys = Some(keys),
                     _ => return RecordOutcome::Failed(Reason::PartitionKey),
                 }

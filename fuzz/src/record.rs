@@ -66,8 +66,9 @@ fn check_configured(data: &[u8], expected: Option<&[&str]>, configured: &Configu
 fn check_event((parsed, key): (InputEvent, &str), event: &str, configured: &Configured) -> String {
     assert_eq!(Some(key), find(event, configured.key).and_then(key_of).as_deref());
     let config = &configured.config;
-    let metadata =
-        LineFormat::new(config).record_metadata(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()));
+    let metadata = LineFormat::new(config)
+        .record_metadata(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()))
+        .unwrap_or_default();
     let unknown = OwnedAttributes::unknown(&config.attributes);
     let line = assert_line(configured, parsed, event, unknown.view(), &metadata);
     // Without record fields and `*`, a line is short.
