@@ -1,5 +1,6 @@
 //! The settings of a function process: its command and its environment.
 
+use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub struct FunctionSettings {
     /// The arguments of the command.
     pub args: Vec<OsString>,
     /// The process's working directory and `LAMBDA_TASK_ROOT`. A relative one is resolved like the path of the executable. `None`: the
-    /// current folder, and the folder of the executable as `LAMBDA_TASK_ROOT`.
+    /// current folder.
     pub directory: Option<PathBuf>,
     /// The function's environment variables. The caller's environment is not inherited.
     pub env: Vec<(String, String)>,
@@ -82,11 +83,11 @@ impl FunctionSettings {
     pub(crate) fn set_environment(&self, command: &mut Command, runtime_api: &str) {
         let log_group = format!("/aws/lambda/{}", self.function_name);
         let memory = self.memory_mb.to_string();
-        // A path without a parent is the root.
-        let folder = self.command.parent().unwrap_or(&self.command);
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
+        // As on Lambda, both are the same folder.
+        let task_root = self.directory.clone().or_else(|| env::current_dir().ok()).unwrap_or_default();
         let lambda = [
             ("AWS_DEFAULT_REGION", self.region()),
             ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
@@ -108,6 +109,6 @@ impl FunctionSettings {
             .envs(lambda)
             .envs(self.env.iter().cloned())
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
-            .env("LAMBDA_TASK_ROOT", self.directory.as_deref().unwrap_or(folder));
+            .env("LAMBDA_TASK_ROOT", task_root);
     }
 }

@@ -155,7 +155,7 @@ export function functionRows(metrics: FunctionMetrics, functionTimeout: Duration
       periods: LASTING,
       pages: true,
       description:
-        'The function keeps failing whole batches: check in its log whether the mysfits service is down (fix it) or the function does not start (move the alias back).',
+        'The function keeps failing whole batches: check in its log whether the service is down (fix it) or the function does not start (move the alias back).',
     },
     {
       id: 'FunctionThrottles',
@@ -171,7 +171,7 @@ export function functionRows(metrics: FunctionMetrics, functionTimeout: Duration
       metric: metrics.duration,
       threshold: (functionTimeout.toMilliseconds() * DURATION_PERCENT) / 100,
       periods: LASTING,
-      description: `Invocations approach the timeout of ${functionTimeout.toSeconds()} s, after which a batch fails: check whether the mysfits service is slow before you give the function more memory.`,
+      description: `Invocations approach the timeout of ${functionTimeout.toSeconds()} s, after which a batch fails: check whether the service is slow before you give the function more memory.`,
     },
     {
       id: 'StaleServed',
@@ -179,7 +179,7 @@ export function functionRows(metrics: FunctionMetrics, functionTimeout: Duration
       threshold: 1,
       periods: LASTING,
       description:
-        'The mysfits service does not respond, and clicks get attributes from a stale list, by default for at most a day: restore the service, and do not deploy the function until then.',
+        'The service does not respond, and records get attributes from a stale list, by default for at most a day: restore the service, and do not deploy the function until then.',
     },
     {
       id: 'RecordsFailed',
@@ -195,7 +195,7 @@ export function functionRows(metrics: FunctionMetrics, functionTimeout: Duration
       threshold: failedRecords,
       periods: AT_ONCE,
       description:
-        'The function drops records whose mysfit is unknown, and without a source backup they are deleted: compare the list of the mysfits service with the ids in the pages.',
+        'The function drops records whose key is unknown, and without a source backup they are deleted: compare the list of the service with the keys in the events.',
     },
   ]
 }

@@ -100,7 +100,7 @@ async fn the_environment_is_lambdas_and_the_functions_own() {
         ("env AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
         ("env AWS_LAMBDA_LOG_LEVEL", "DEBUG"),
         ("env AWS_REGION", REGION),
-        ("env LAMBDA_TASK_ROOT", examples().to_str().unwrap()),
+        ("env LAMBDA_TASK_ROOT", std::env::current_dir().unwrap().to_str().unwrap()),
         ("env LOOKUP_API_URL", "http://localhost"),
         ("env TZ", ":UTC"),
         ("env HOME", "unset"),
@@ -130,7 +130,7 @@ async fn the_directory_is_that_of_the_process_and_its_task_root() {
         assert_eq!(PathBuf::from(found), expected, "{directory:?}");
         let root = reply(&invoke(&mut function, "env LAMBDA_TASK_ROOT").await).to_owned();
         let root = PathBuf::from(root);
-        assert_eq!(root.canonicalize().unwrap(), examples().canonicalize().unwrap(), "{directory:?}");
+        assert_eq!(root.canonicalize().unwrap(), expected.canonicalize().unwrap(), "{directory:?}");
         assert!(root.is_absolute(), "{root:?}");
     }
 }
@@ -146,9 +146,7 @@ fn relative(path: &Path) -> PathBuf {
 async fn a_relative_path_is_one_of_the_current_folder() {
     let command = relative(&settings().command);
     let mut function = start(FunctionSettings::new(command)).await;
-    let root = reply(&invoke(&mut function, "env LAMBDA_TASK_ROOT").await).to_owned();
-    assert!(Path::new(&root).is_absolute(), "{root}");
-    assert_eq!(Path::new(&root).canonicalize().unwrap(), examples().canonicalize().unwrap());
+    assert_eq!(reply(&invoke(&mut function, "args").await), "[]");
 }
 
 #[tokio::test]

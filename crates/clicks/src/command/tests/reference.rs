@@ -54,9 +54,10 @@ fn row(argument: &Arg) -> String {
         (true, None) => "false".to_owned(),
         (false, Some(_)) => panic!("{argument}: two defaults"),
     };
-    if !meaning.ends_with('.') {
-        meaning.push('.');
-    }
+    // The help has no full stop before a default, and none in a first line that is a sentence of its own.
+    let sentences =
+        meaning.split("\n\n").map(|text| if text.ends_with('.') { text.to_owned() } else { format!("{text}.") });
+    meaning = sentences.collect::<Vec<_>>().join("\n\n");
     let values = argument.get_possible_values();
     if argument.get_action().takes_values() && !argument.is_hide_possible_values_set() && !values.is_empty() {
         let listed = values.iter().map(|value| {

@@ -33,7 +33,7 @@ def test_an_order_is_stored_with_its_total(buckets):
         firehose.put_record(DeliveryStreamName="orders", Record={"Data": data})
     # A deletion delivers what is in the buffers.
     firehose.delete_delivery_stream(DeliveryStreamName="orders")
-    while firehose.list_delivery_streams()["DeliveryStreamNames"]:
+    while "orders" in firehose.list_delivery_streams()["DeliveryStreamNames"]:
         time.sleep(0.05)
     assert stored(buckets / "orders" / "totals") == [{"price": 4.5, "quantity": 2, "total": 9.0}]
     [error] = stored(buckets / "orders" / "errors")
