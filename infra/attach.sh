@@ -60,13 +60,14 @@ END
     # The delimiter follows what the function returns.
     others="$in_use[?Type!='Lambda' && Type!='AppendDelimiterToRecord']"
     last="$in_use[?Type=='AppendDelimiterToRecord']"
-    found=$(describe "[VersionId, Destinations[0].DestinationId, join(',', keys(Destinations[0])), $s3.RoleARN, $s3.ErrorOutputPrefix,
+    found=$(describe "[VersionId, Destinations[0].DestinationId, join(',', keys(Destinations[0])), $s3.RoleARN, $s3.ErrorOutputPrefix || \`null\`,
         $last | [0].Type, $attached, to_string($s3.ProcessingConfiguration || \`{\"Enabled\": false}\`),
         to_string({Enabled: \`true\`, Processors: [$others, \`[$processor]\`, $last][]})]") || exit 1
     IFS=$tab read -r version destination kinds role errors delimiter function before after <<END
 $found
 END
     [ "$role" != None ] || fail "STREAM: found $stream with $kinds; accepted: a stream with an ExtendedS3DestinationDescription"
+    [ -n "$after" ] || fail "STREAM: found an unexpected description of $stream"
     [ "${role##*/}" = "$role_name" ] ||
         fail "STREAM: found $stream with the role ${role##*/}; accepted: $role_name, which $stack allows to invoke the function. Deploy it with the name of the stream's role"
     if [ "$before" = "$after" ]; then

@@ -12,15 +12,31 @@ PREFIXES = ("license", "licence", "copying", "notice", "copyright", "unlicense")
 # The page of `clicks` contains it.
 UPLOT = ROOT / "web" / "pipeline" / "uplot" / "LICENSE"
 
+# The copyright is that of its file COPYRIGHT, the text that of the licence (opensource.org/license/mit).
+MUSL = """Copyright © 2005-2020 Rich Felker, et al.
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the
+"Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish,
+distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to
+the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF
+MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR
+ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH
+THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE."""
+
 HEADING = """Third-party notices
 
-The executables of this release contain the following crates and scripts. Each is used under the licence that it states.
+The executables of this release contain the following crates, libraries and scripts. Each is used under the licence that it states.
 """
 
 
 def texts_of(package: dict) -> list[str]:
     folder = Path(package["manifest_path"]).parent
-    files = {file for file in folder.iterdir() if file.is_file() and file.name.lower().startswith(PREFIXES)}
+    # Some have parts of others in folders, with their own licences.
+    files = {file for file in folder.rglob("*") if file.is_file() and file.name.lower().startswith(PREFIXES)}
     if package["license_file"]:
         files.add(folder / package["license_file"])
     return [file.read_text(errors="replace").strip() for file in sorted(files)]
@@ -46,6 +62,10 @@ def notices(target: str) -> str:
         for text in texts_of(package) or ["This package contains no file with a licence."]:
             cover(text, name)
     cover(UPLOT.read_text().strip(), "uPlot: MIT")
+    # Its licence is "MIT OR Apache-2.0".
+    cover((ROOT / "LICENSE").read_text().strip(), "Rust's standard library: Apache-2.0")
+    if target.endswith("musl"):
+        cover(MUSL, "musl: MIT")
     sections = sorted((sorted(names), texts[key]) for key, names in covered.items())
     line = "-" * 80
     return HEADING + "".join(f"\n{line}\n" + "\n".join(names) + f"\n{line}\n\n{text}\n" for names, text in sections)

@@ -108,11 +108,12 @@ pub enum ServiceResponseError {
     /// The body is not JSON, or has another shape.
     #[error("a body that is not the service's JSON")]
     Shape,
-    /// There is no array where the configuration expects one.
-    #[error(
-        "a body without a list; accepted: an array of items, or an object with exactly one array, or an array at the pointer of LOOKUP_LIST"
-    )]
+    /// An object that does not have exactly one array.
+    #[error("an object without a list; accepted: exactly one array as a member, or its JSON pointer in LOOKUP_LIST")]
     NoArray,
+    /// There is no array at the configured pointer.
+    #[error("an object without an array at the JSON pointer of LOOKUP_LIST")]
+    NothingAtPointer,
     /// The list exceeds [`MAX_LIST_HEAP_BYTES`].
     #[error("a list that takes more than {MAX_LIST_HEAP_BYTES} bytes of memory")]
     TooLarge,
@@ -291,8 +292,12 @@ pub fn parse_list(body: &[u8], format: &ItemFormat) -> Result<List, ServiceRespo
     let items = if let Some((selection, slot)) = &format.array {
         let mut found = Found::default();
         selection.read(&mut json, &mut found).and_then(|()| json.end()).map_err(shape)?;
-        let items = found.get(*slot).map(|value| value.json).filter(|items| items.starts_with('['));
-        items.ok_or(ServiceResponseError::NoArray)?
+        match found.get(*slot).map(|value| value.json) {
+            Some(items) if items.starts_with('[') => items,
+            // Go writes an empty list so.
+            Some("null") => return Ok(List::default()),
+            _ => return Err(ServiceResponseError::NothingAtPointer),
+        }
     } else if body.trim_ascii_start().starts_with(b"[") {
         serde_json::from_slice::<&RawValue>(body).map_err(shape)?.get()
     } else {

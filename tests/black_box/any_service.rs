@@ -31,6 +31,9 @@ fn shop(request: &Request) -> Response {
             {"id": "8", "sku": ["c-8"], "name": "Cup", "brand": {}},
             {"id": 9, "sku": ["n-9"]},
         ]}),
+        "/v1/wrapped?all" => {
+            json!({"data": {"items": [{"id": 7, "name": "Tea", "brand": {"name": "Acme"}}]}, "errors": []})
+        }
         "/v1/array" => json!([{"id": 7, "name": "Tea", "brand": {"name": "Acme"}}]),
         "/v1/products/7?full=7" => json!({"product": {"id": "7", "name": "Green tea"}, "brand": {"name": "Acme"}}),
         "/v1/names?of=7" => json!({"name": "Tea"}),
@@ -52,6 +55,10 @@ async fn lines_are_as_configured() {
     let service = ScriptedMysfitsService::start(shop).await;
     for (env, expected) in [
         (vec![], r#""orderId":"o-1","productId":7,"name":"Tea","brand":"Acme""#.to_owned()),
+        (
+            vec![("LOOKUP_LIST", "/v1/wrapped?all#/data/items")],
+            r#""orderId":"o-1","productId":7,"name":"Tea","brand":"Acme""#.to_owned(),
+        ),
         (vec![("EVENT_FIELDS", "orderId")], r#""orderId":"o-1","name":"Tea","brand":"Acme""#.to_owned()),
         (
             vec![("EVENT_FIELDS", "tag=/customer/tags/1,x=/customer/tags/2,note,missing")],
@@ -175,7 +182,14 @@ async fn what_is_wrong_with_a_list_is_logged_without_its_query() {
             "GET /v1/products responded with a list without the key LOOKUP_LIST_KEY in any entry",
         ),
         (("LOOKUP_LIST", "/v2?limit=secret"), "GET /v2 responded with no list"),
-        (("LOOKUP_LIST", "/v1/names?of=7"), "GET /v1/names responded with a body that is not the service's JSON"),
+        (
+            ("LOOKUP_LIST", "/v1/names?of=7"),
+            "GET /v1/names responded with an object without a list; accepted: exactly one array as a member, or its JSON pointer in LOOKUP_LIST",
+        ),
+        (
+            ("LOOKUP_LIST", "/v1/names?of=7#/data"),
+            "GET /v1/names responded with an object without an array at the JSON pointer of LOOKUP_LIST",
+        ),
     ] {
         let mut function = processor(&service, &with(&[env])).await;
         let (error_type, message) = invoke_failing(&mut function, event(&[ORDER])).await;

@@ -82,6 +82,7 @@ async fn a_signed_request_is_accepted() {
         ("/prod/", None, region, vec![]),
         ("/prod", Some(TOKEN), region, vec![]),
         ("/prod", None, region, vec![("LOOKUP_LIST", "/mysfits?b=2&a=x%20y&a=%C3%A9&empty=&B=1")]),
+        ("", None, region, vec![("LOOKUP_LIST", "/mysfits?b=2#/mysfits")]),
         ("", None, region, vec![("LOOKUP_MODE", "item")]),
         (
             "/a%20b",

@@ -18,7 +18,7 @@ pub(crate) struct Package {
     option: &'static str,
 }
 
-pub(crate) const PROCESSOR: Package = Package { name: "click-processor", option: "--function PATH" };
+pub(crate) const PROCESSOR: Package = Package { name: "click-processor", option: "--function COMMAND" };
 
 pub(crate) const COLLECTOR: Package = Package { name: "click-collector", option: "--collector COMMAND" };
 
@@ -230,7 +230,7 @@ mod tests {
             error.contains(&format!("found none at {} or in PATH", bin("clicks/click-processor").display())),
             "{error}"
         );
-        assert!(error.contains("`--function PATH`"), "{error}");
+        assert!(error.contains("`--function COMMAND`"), "{error}");
         for place in ["path/click-processor", "clicks/click-processor"] {
             add(&bin(place));
             assert_eq!(find().unwrap(), bin(place));

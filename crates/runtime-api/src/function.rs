@@ -74,6 +74,8 @@ impl Function {
             self.environment = None;
         }
         if let Some(cause) = accept_error {
+            // The caller repeats the invocation, perhaps for long: what it logs each time is not kept.
+            self.leftover.clear();
             return Err(InvokeError::Unreachable(cause));
         }
         let logs = std::mem::take(&mut self.leftover);

@@ -92,7 +92,8 @@ export const eventFields = list(
 export const listPath: Option<string> = {
   accepted: 'a path from /, of visible ASCII characters, with or without # and the JSON pointer of the array, or none',
   parse: (value) => {
-    const isPath = /^\/[!"$-~]*(#(\/([!"$-.0-}]|~[01])*){1,16})?$/.test(value) && !value.includes('{key}')
+    const isPath =
+      /^\/[!"$-~]*(#(\/([!"$-.0-}]|~[01])*){1,16})?$/.test(value) && !value.split('#')[0]!.includes('{key}')
     return isPath || value === 'none' ? value : undefined
   },
   secret: true,

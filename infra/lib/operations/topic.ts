@@ -3,6 +3,7 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import type { Construct } from 'constructs'
+import { check } from '../check.ts'
 
 /** Where the alarms of a stack go. */
 export interface AlarmTopicProps {
@@ -16,6 +17,11 @@ export interface AlarmTopicProps {
 
 /** The topic that exists, or a new one with its subscription. */
 export function alarmTopic(scope: Construct, { alarmTopicArn, alarmEmail }: AlarmTopicProps): sns.ITopic {
+  check(
+    alarmTopicArn !== undefined &&
+      alarmEmail !== undefined &&
+      'alarmTopicArn and alarmEmail: found both; accepted: one',
+  )
   if (alarmTopicArn !== undefined) return sns.Topic.fromTopicArn(scope, 'AlarmTopic', alarmTopicArn)
   const topic = newAlarmTopic(scope)
   if (alarmEmail !== undefined) topic.addSubscription(new EmailSubscription(alarmEmail))

@@ -273,6 +273,26 @@ test('a stream with another destination than S3 is refused', async () => {
   )
 })
 
+test('an empty error prefix is none', async () => {
+  const s3 = { RoleARN: ROLE, ErrorOutputPrefix: '', ProcessingConfiguration: { Enabled: false } }
+  const destination = { DestinationId: 'destinationId-000000000001', ExtendedS3DestinationDescription: s3 }
+  const described = { DeliveryStreamName: 'empty', VersionId: '7', Destinations: [destination] }
+  const server = createServer((_, response) => response.end(JSON.stringify({ DeliveryStreamDescription: described })))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const { status, stdout } = await attach('no\n', ['empty'], `http://127.0.0.1:${port}`)
+  server.close()
+  assert.equal(status, 1)
+  assert.match(stdout, /^No function is attached to empty\.\nempty has no ErrorOutputPrefix/)
+  const request = JSON.parse(/^{[^]*^.*}}$/m.exec(stdout)![0])
+  assert.equal(request.CurrentDeliveryStreamVersionId, '7')
+  assert.deepEqual(request.ExtendedS3DestinationUpdate.ProcessingConfiguration, {
+    Enabled: true,
+    Processors: [lambda(ALIAS)],
+  })
+  assert.ok(!existsSync(join(folder, 'empty.before.json')))
+})
+
 for (const [args, code, message] of [
   [['any', 'Missing'], 1, /Stack with id Missing does not exist/],
   [['any', 'Another'], 1, /^error: STACK: found Another without the output LambdaProcessor; accepted: /],

@@ -105,11 +105,11 @@ fn an_array_at_a_pointer() {
     let wanted = format_of(&[("LOOKUP_LIST", "/mysfits#/data/items"), ("LOOKUP_ATTRIBUTES", "species")]);
     for (body, expected) in [
         (r#"{"data":{"items":[{"mysfitId":"a","species":"Yeti"}],"links":[]},"errors":[]}"#, Ok(1)),
-        (r#"{"Data":{"Items":[{"mysfitId":"a","species":"Yeti"}]}}"#, Err(ServiceResponseError::NoArray)),
+        (r#"{"Data":{"Items":[{"mysfitId":"a","species":"Yeti"}]}}"#, Err(ServiceResponseError::NothingAtPointer)),
         (r#"{"data":{"items":[ ]}}"#, Ok(0)),
-        (r#"{"data":{"items":null}}"#, Err(ServiceResponseError::NoArray)),
-        (r#"{"data":{"items":{"mysfitId":"a"}}}"#, Err(ServiceResponseError::NoArray)),
-        (r#"{"items":[{"mysfitId":"a","species":"Yeti"}]}"#, Err(ServiceResponseError::NoArray)),
+        (r#"{"data":{"items":null}}"#, Ok(0)),
+        (r#"{"data":{"items":{"mysfitId":"a"}}}"#, Err(ServiceResponseError::NothingAtPointer)),
+        (r#"{"items":[{"mysfitId":"a","species":"Yeti"}]}"#, Err(ServiceResponseError::NothingAtPointer)),
         (r#"{"data":{"items":[{"id":"a"}]}}"#, Err(ServiceResponseError::NoKeys)),
         (r#"{"data":{"items":[]}} x"#, Err(ServiceResponseError::Shape)),
         ("[]", Err(ServiceResponseError::Shape)),

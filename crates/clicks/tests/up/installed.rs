@@ -138,7 +138,7 @@ fn without_a_function_the_error_names_what_to_do() {
     let installed = Installed::with(&[]);
     let collector = ["--source", "kinesis", "--stream", "a", "--collector-stream", "a"];
     for (arguments, name, option) in
-        [(&[][..], "click-processor", "--function PATH"), (&collector, "click-collector", "--collector COMMAND")]
+        [(&[][..], "click-processor", "--function COMMAND"), (&collector, "click-collector", "--collector COMMAND")]
     {
         let exit = Exit::from(installed.up_command(arguments).output().unwrap());
         let place = Path::new(&fs::canonicalize(installed.bin.path()).unwrap()).join(name);

@@ -10,6 +10,8 @@ use crate::invocation::is_metrics_line;
 use firehose_model::excerpt::excerpt;
 
 const REASON_CHARS: usize = 200;
+/// The longest line that is searched for a reason: a function that prints its event has lines of 6 MB.
+const REASON_LINE_BYTES: usize = 64 * 1024;
 /// The lines that name one record, and their bytes in all of an attempt.
 const LINES_OF_RECORD: usize = 5;
 const RECORD_LINES_BYTES: usize = 64 * 1024;
@@ -147,7 +149,7 @@ const FAILURE_LEVEL: f64 = 40.0;
 /// runtimes for Python and Node.js (`errorType`, `errorMessage`); or a message with a level. Text that is no JSON may say anything of a
 /// record.
 fn reason_in(line: &str) -> Option<(Member, String)> {
-    let line: Value = serde_json::from_str(line).ok()?;
+    let line: Value = serde_json::from_str(Some(line).filter(|line| line.len() <= REASON_LINE_BYTES)?).ok()?;
     let text = |member: &str| line.get(member)?.as_str();
     let (member, reason) = if let Some(reason) = text("reason") {
         (Member::Reason, reason.to_owned())

@@ -70,13 +70,9 @@ fn a_record_is_followed_from_its_arrival_to_its_object() {
     assert_eq!((&seen["outcome"], &seen["batch"]["position"]), (&json!("in_function"), &json!(1)));
     assert_eq!((&seen["batch"]["function"], &seen["batch"]["records"]), (&json!("orders"), &json!(3)));
 
-    batch.add(
-        Arc::default(),
-        lines_about(
-            &[format!(r#"{{"reason":"invalid_json","record_id":"{}"}}"#, source[1].record_id)],
-            &HashSet::from([source[1].record_id.as_str()]),
-        ),
-    );
+    let line = format!(r#"{{"reason":"invalid_json","record_id":"{}"}}"#, source[1].record_id);
+    let lines = lines_about(&[line.clone()], &HashSet::from([source[1].record_id.as_str()]));
+    batch.add(Arc::default(), lines);
     let mut outcomes = records.outcomes(Some(&batch));
     outcomes.delivered(&receipts[0], Some(b"{\"a\":1,\"c\":3}\n"));
     outcomes.failed(&receipts[1], &source[1], ErrorCode::ProcessingFailed, 1);
@@ -86,7 +82,7 @@ fn a_record_is_followed_from_its_arrival_to_its_object() {
     assert_eq!([outcome(0), outcome(1), outcome(2)], ["waiting", "failed", "dropped"]);
     let seen = detail(&records, &source[1]);
     assert_eq!((&seen["code"], &seen["reason"]), (&json!("Lambda.ProcessingFailedStatus"), &json!("invalid_json")));
-    assert_eq!(seen["log"], json!([r#"{"reason":"invalid_json"}"#]));
+    assert_eq!(seen["log"], json!([line]));
     assert_eq!(seen["message"], json!("ProcessingFailed status set for record"));
 
     records.stored(&object(Kind::Delivered), &receipts[..1], &[14]);
