@@ -71,7 +71,7 @@ fn a_record_is_followed_from_its_arrival_to_its_object() {
     assert_eq!((&seen["batch"]["function"], &seen["batch"]["records"]), (&json!("orders"), &json!(3)));
 
     let line = format!(r#"{{"reason":"invalid_json","record_id":"{}"}}"#, source[1].record_id);
-    let lines = lines_about(&[line.clone()], &HashSet::from([source[1].record_id.as_str()]));
+    let lines = lines_about(std::slice::from_ref(&line), &HashSet::from([source[1].record_id.as_str()]));
     batch.add(Arc::default(), lines);
     let mut outcomes = records.outcomes(Some(&batch));
     outcomes.delivered(&receipts[0], Some(b"{\"a\":1,\"c\":3}\n"));
