@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { artifactCode } from '../../lib/app/artifact.ts'
 import { QUICK_BUILD } from '../support/deployment.ts'
-import { ARCHITECTURE, ROOT, run } from '../support/programs.ts'
+import { ARCHITECTURE, LAMBDA_TOOLS, ROOT, run } from '../support/programs.ts'
 
 const NAME = 'click-processor'
 const FOLDER = mkdtempSync(join(tmpdir(), 'dist-'))
@@ -24,7 +24,12 @@ function copySources(): void {
 
 /** Builds the processor in a checkout, and returns what is printed. The checkouts share the compiled dependencies. */
 function dist(checkout: string, output: string): string {
-  const variables = { ...QUICK_BUILD, CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? `${ROOT}target` }
+  const variables = {
+    ...QUICK_BUILD,
+    CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? `${ROOT}target`,
+    // The copy has no tools, and cargo-lambda runs zig with the first Python of the path.
+    PATH: `${LAMBDA_TOOLS}${delimiter}${process.env.PATH}`,
+  }
   const script = [join(checkout, 'scripts/dist'), ARCHITECTURE, NAME, '--output', join(FOLDER, output)]
   return run('sh', ['-c', '"$@" 2>&1', 'sh', ...script], checkout, variables)
 }

@@ -7,7 +7,7 @@ export const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** The tools of `make tools`. */
 export const TOOLS = `${ROOT}.venv/bin`
-const LAMBDA_TOOLS = `${ROOT}.venv-lambda/bin`
+export const LAMBDA_TOOLS = `${ROOT}.venv-lambda/bin`
 
 /** The architecture of this machine, for which tests build functions: not every machine has the standard library of another target. */
 export const ARCHITECTURE = process.arch === 'arm64' ? 'arm64' : 'x86_64'
