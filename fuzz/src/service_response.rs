@@ -144,7 +144,7 @@ fn expected_list<'b>(body: &'b [u8], wanted: &Wanted) -> Result<BTreeMap<String,
         }
         members.iter().map(|(_, value)| value.get()).filter(|value| value.starts_with('[')).collect()
     };
-    let [array] = arrays[..] else { return Err(shape()) };
+    let [array] = arrays[..] else { return Err(ServiceResponseError::NoArray) };
     let entries: Vec<&RawValue> = serde_json::from_str(array).map_err(|_| shape())?;
     let items = entries.iter().map(|entry| entry.get()).filter(|entry| entry.starts_with('{'));
     let items: BTreeMap<String, &str> = items.filter_map(|item| Some((wanted.key(item)?, item))).collect();

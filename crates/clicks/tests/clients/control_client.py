@@ -236,10 +236,6 @@ def check_refusals_of_create(client):
         ({"S3BackupMode": "Enabled"}, "S3BackupConfiguration"),
         ({"DynamicPartitioningConfiguration": {"Enabled": True}}, "DynamicPartitioningConfiguration.Enabled"),
         (
-            {"DynamicPartitioningConfiguration": {"RetryOptions": {"DurationInSeconds": 5}}},
-            "DynamicPartitioningConfiguration.RetryOptions",
-        ),
-        (
             {"ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "MetadataExtraction"}]}},
             "ProcessingConfiguration.Processors[0]: MetadataExtraction needs dynamic partitioning",
         ),
