@@ -10,6 +10,7 @@ mod exchange;
 mod request_error;
 mod secret;
 pub mod service_response;
+mod texts;
 
 use std::cell::Cell;
 use std::sync::Arc;

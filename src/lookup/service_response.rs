@@ -4,16 +4,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::hash::BuildHasher as _;
-use std::ops::Range;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::attributes::{Attributes, OwnedAttributes};
+use super::texts::{Texts, offset_of, range};
 use crate::config::{Config, LookupMode};
 use crate::field::{Found, Selection};
 use crate::key::Key;
@@ -219,67 +215,8 @@ impl List {
     /// Without spare capacity.
     fn used_bytes(&self) -> usize {
         let numbers = self.attributes.len() + self.value_ends.len();
-        self.keys.used_bytes() + self.keys.index.allocation_size() + numbers * size_of::<u32>()
+        self.keys.used_bytes() + self.keys.index_bytes() + numbers * size_of::<u32>()
     }
-}
-
-/// Different texts, one after the other, each with a number.
-#[derive(Debug, Default)]
-struct Texts {
-    bytes: Vec<u8>,
-    ends: Vec<u32>,
-    /// By the hash of each text.
-    index: HashTable<u32>,
-    hasher: RandomState,
-}
-
-impl Texts {
-    fn find(&self, text: &[u8]) -> Option<u32> {
-        let is_it = |number: &u32| &self.bytes[range(&self.ends, *number)] == text;
-        self.index.find(self.hasher.hash_one(text), is_it).copied()
-    }
-
-    fn last_end(&self) -> usize {
-        self.ends.last().map_or(0, |end| *end as usize)
-    }
-
-    /// The number of the text that was appended to `bytes`; that of an equal one, if there is one, and then it is removed again.
-    fn number_of_last(&mut self) -> u32 {
-        let start = self.last_end();
-        let Self { bytes, ends, index, hasher } = self;
-        let new = &bytes[start..];
-        let text = |number: u32| &bytes[range(ends, number)];
-        match index.entry(hasher.hash_one(new), |known| text(*known) == new, |known| hasher.hash_one(text(*known))) {
-            Entry::Occupied(known) => {
-                let number = *known.get();
-                bytes.truncate(start);
-                number
-            }
-            Entry::Vacant(slot) => {
-                let number = offset_of(ends.len());
-                slot.insert(number);
-                ends.push(offset_of(bytes.len()));
-                number
-            }
-        }
-    }
-
-    /// Without spare capacity and the index.
-    fn used_bytes(&self) -> usize {
-        self.bytes.len() + self.ends.len() * size_of::<u32>()
-    }
-}
-
-/// Where a text is that is stored by its end.
-fn range(ends: &[u32], number: u32) -> Range<usize> {
-    let number = number as usize;
-    let start = number.checked_sub(1).map_or(0, |before| ends[before] as usize);
-    start..ends[number] as usize
-}
-
-/// A position in a body, which is far shorter than 4 GiB.
-fn offset_of(position: usize) -> u32 {
-    u32::try_from(position).unwrap_or(u32::MAX)
 }
 
 /// Parses the list: the array that the configuration names; otherwise an array of items, or an object with exactly one array. `{}` has
@@ -379,7 +316,7 @@ impl<'de> Visitor<'de> for ListVisitor<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut list = List { width: self.format.attributes.len(), ..List::default() };
         // Seldom longer than their source. Growing would hold them twice for a moment; untouched capacity takes no memory.
-        let mut members = Texts { bytes: Vec::with_capacity(self.body_bytes), ..Texts::default() };
+        let mut members = Texts::with_capacity(self.body_bytes);
         let (mut found, mut is_empty) = (Found::default(), true);
         while let Some(entry) = seq.next_element::<&RawValue>()? {
             is_empty = false;

@@ -24,7 +24,7 @@ pub struct Event {
 pub fn next() -> io::Result<Event> {
     let (status, mut headers, body) = call("GET", "invocation/next", b"")?;
     if status != 200 {
-        return Err(io::Error::other(format!("the Runtime API answered {status}")));
+        return Err(io::Error::other(format!("the Runtime API responded {status}")));
     }
     let mut header = |name: &str| headers.remove(name).unwrap_or_default();
     Ok(Event {

@@ -257,15 +257,21 @@ test('a file of another configuration is not overwritten', async () => {
   assert.equal(readFileSync(file, 'utf8'), '{"Enabled":true,"Processors":[]}\n')
 })
 
-test('a stream with another destination than S3 is refused', async () => {
-  // The local Firehose has S3 only.
-  const destination = { DestinationId: 'destinationId-000000000001', SplunkDestinationDescription: {} }
-  const described = { DeliveryStreamName: 'splunk', VersionId: '1', Destinations: [destination] }
+/** Attaches to a stream that only a description has. */
+async function attachDescribed(answer: string, stream: string, destination: Record<string, unknown>) {
+  const destinations = [{ DestinationId: 'destinationId-000000000001', ...destination }]
+  const described = { DeliveryStreamName: stream, VersionId: '7', Destinations: destinations }
   const server = createServer((_, response) => response.end(JSON.stringify({ DeliveryStreamDescription: described })))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const { status, stderr } = await attach('yes\n', ['splunk'], `http://127.0.0.1:${port}`)
+  const result = await attach(answer, [stream], `http://127.0.0.1:${port}`)
   server.close()
+  return result
+}
+
+test('a stream with another destination than S3 is refused', async () => {
+  // The local Firehose has S3 only.
+  const { status, stderr } = await attachDescribed('yes\n', 'splunk', { SplunkDestinationDescription: {} })
   assert.equal(status, 1)
   assert.match(
     stderr,
@@ -275,13 +281,7 @@ test('a stream with another destination than S3 is refused', async () => {
 
 test('an empty error prefix is none', async () => {
   const s3 = { RoleARN: ROLE, ErrorOutputPrefix: '', ProcessingConfiguration: { Enabled: false } }
-  const destination = { DestinationId: 'destinationId-000000000001', ExtendedS3DestinationDescription: s3 }
-  const described = { DeliveryStreamName: 'empty', VersionId: '7', Destinations: [destination] }
-  const server = createServer((_, response) => response.end(JSON.stringify({ DeliveryStreamDescription: described })))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  const { status, stdout } = await attach('no\n', ['empty'], `http://127.0.0.1:${port}`)
-  server.close()
+  const { status, stdout } = await attachDescribed('no\n', 'empty', { ExtendedS3DestinationDescription: s3 })
   assert.equal(status, 1)
   assert.match(stdout, /^No function is attached to empty\.\nempty has no ErrorOutputPrefix/)
   const request = JSON.parse(/^{[^]*^.*}}$/m.exec(stdout)![0])

@@ -238,6 +238,10 @@ test('the e-mail subscription is optional', () => {
   const { Protocol, Endpoint } = only(operations({ alarmEmail: 'ops@example.com' }).template, 'AWS::SNS::Subscription')
   assert.deepEqual([Protocol, Endpoint], ['email', 'ops@example.com'])
   operations().template.resourceCountIs('AWS::SNS::Subscription', 0)
+  assert.throws(
+    () => operations({ alarmEmail: 'ops@example.com', alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:ops' }),
+    /alarmTopicArn and alarmEmail: found both; accepted: one/,
+  )
 })
 
 const PARTS: [string, [string, string[]][]][] = [

@@ -155,7 +155,7 @@ fn repeated_members_take_no_memory() {
 fn heap_bytes(list: &List) -> usize {
     let ends = list.keys.ends.capacity() + list.members_ends.capacity() + list.value_ends.capacity();
     list.keys.bytes.capacity()
-        + list.keys.index.allocation_size()
+        + list.keys.index_bytes()
         + list.members.capacity()
         + (ends + list.attributes.capacity()) * size_of::<u32>()
 }

@@ -23,6 +23,12 @@ fn object(up: &Up, stream: &str, path: &str) -> Response {
     get(up, &object_url(stream, path))
 }
 
+#[track_caller]
+fn assert_is_gone(response: &Response) {
+    let expected = r#"{"message":"the object is no longer in the storage"}"#;
+    assert_eq!((response.status, response.body.as_str()), (404, expected));
+}
+
 /// The newest object that the page lists of a kind.
 pub(crate) fn newest(up: &Up, kind: &str) -> String {
     let view = up.snapshot();
@@ -95,11 +101,7 @@ fn an_unlisted_object_is_not_shown() {
     }
     object(&up, STREAM, &listed).is(200);
     fs::remove_file(bucket.join(&listed)).unwrap();
-    let response = object(&up, STREAM, &listed);
-    assert_eq!(
-        (response.status, response.body.as_str()),
-        (404, r#"{"message":"the object is no longer in the storage"}"#)
-    );
+    assert_is_gone(&object(&up, STREAM, &listed));
 }
 
 #[test]
@@ -125,11 +127,7 @@ fn only_a_regular_file_below_the_folder_is_shown() {
     {
         fs::remove_file(&object_path).unwrap();
         replace();
-        let response = object(&up, STREAM, &listed);
-        assert_eq!(
-            (response.status, response.body.as_str()),
-            (404, r#"{"message":"the object is no longer in the storage"}"#)
-        );
+        assert_is_gone(&object(&up, STREAM, &listed));
     }
 }
 

@@ -13,7 +13,7 @@ async fn only_the_current_event_gets_a_response_and_only_once() {
 #[tokio::test]
 async fn an_event_needs_a_response_before_the_next() {
     let mut function = started().await;
-    assert_eq!(reply(&invoke(&mut function, "next").await), "the Runtime API answered 403");
+    assert_eq!(reply(&invoke(&mut function, "next").await), "the Runtime API responded 403");
     assert_eq!(reply(&invoke(&mut function, "still here").await), "still here");
 }
 

@@ -49,6 +49,7 @@ fn a_reason_is_read_from_lines_of_all_kinds() {
         r#"{{"level":"ERROR","message":"failed","stackTrace":"{}","errorType":"KeyError","errorMessage":"'total'"}}"#,
         "x".repeat(5000)
     );
+    let event = format!(r#"{{"reason":"late","records":"{}"}}"#, "x".repeat(REASON_LINE_BYTES));
     for (log, expected) in [
         (&[r#"{"level":"WARN","message":"record failed","reason":"unknown_id"}"#][..], Some("unknown_id")),
         (&[info, r#"{"level":"ERROR","message":"no total","error":"KeyError: 'total'"}"#], Some("KeyError: 'total'")),
@@ -67,6 +68,7 @@ fn a_reason_is_read_from_lines_of_all_kinds() {
         ),
         (&[r#"{"errorMessage":"'total'"}"#], Some("'total'")),
         (&[&long], Some("KeyError: 'total'")),
+        (&[&event], None),
         (&["[1]", "7", r#"{"level":40,"message":"late"}"#], Some("late")),
     ] {
         // Each line names the record.
